@@ -1,0 +1,90 @@
+"""Is this study complete: what the devices reported, what has arrived, and how long it has been quiet.
+
+Evidence, strongest first: MPPS final and every image that it names is here; MPPS final and quiet; the expected
+number of images and quiet; quiet alone. The release of an association proves nothing. An open performed step keeps a
+study open. Pure: `now` and all deadlines are instants of our clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dicom_gateway.core.local_time import SECOND
+from dicom_gateway.core.status import PerformedStatus
+
+
+class Evidence(StrEnum):
+    """Why a study counts as complete."""
+
+    MPPS_IMAGES = "mpps+images"
+    MPPS_QUIET = "mpps+quiet"
+    COUNT_QUIET = "count+quiet"
+    QUIET = "quiet"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds."""
+
+    quiet_seconds: int
+    incomplete_after_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A performed step of the study: its status, when it last changed, and the instances that it names."""
+
+    status: PerformedStatus
+    changed_at: int
+    image_uids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is known of a study: the instances here, when the last came, and how many the order expects."""
+
+    received_uids: frozenset[str]
+    last_received_at: int
+    reported: Sequence[Reported] = ()
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`evidence` when complete; else `look_again_at` (None: nothing but news can change it). `incomplete`: it has been
+    quiet for long and images are missing."""
+
+    evidence: Evidence | None = None
+    look_again_at: int | None = None
+    incomplete: bool = False
+
+
+def missing(progress: Progress) -> frozenset[str]:
+    """Return the SOP Instance UIDs that performed steps name and that are not here."""
+    named = frozenset[str]().union(*(reported.image_uids for reported in progress.reported))
+    return named - progress.received_uids
+
+
+def judge(progress: Progress, patience: Patience, now: int) -> Verdict:
+    """Return the verdict on a study at `now`."""
+    if any(reported.status is PerformedStatus.IN_PROGRESS for reported in progress.reported):
+        return Verdict()
+    last_news = max([progress.last_received_at, *(reported.changed_at for reported in progress.reported)])
+    quiet_at = last_news + patience.quiet_seconds * SECOND
+    overdue_at = last_news + max(patience.incomplete_after_seconds, patience.quiet_seconds) * SECOND
+    if progress.reported:
+        if progress.received_uids and _all_named(progress):
+            return Verdict(Evidence.MPPS_IMAGES)
+        enough, evidence = bool(progress.received_uids), Evidence.MPPS_QUIET
+    elif progress.expected:
+        enough, evidence = len(progress.received_uids) >= progress.expected, Evidence.COUNT_QUIET
+    else:
+        enough, evidence = bool(progress.received_uids), Evidence.QUIET
+    if enough:
+        return Verdict(evidence) if now >= quiet_at else Verdict(look_again_at=quiet_at)
+    return Verdict(incomplete=True) if now >= overdue_at else Verdict(look_again_at=overdue_at)
+
+
+def _all_named(progress: Progress) -> bool:
+    return any(reported.image_uids for reported in progress.reported) and not missing(progress)

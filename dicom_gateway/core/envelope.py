@@ -1,0 +1,168 @@
+"""The events that a PMS gets, and the envelope that they come in: every key always there, null or [] when empty.
+
+docs/webhook.md describes each key to its reader; a test holds the two together. An event says what was true when it
+occurred, however late it is delivered.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from dicom_gateway.core.local_time import iso_utc
+from dicom_gateway.core.model import InstanceHeader, Order, Study
+from dicom_gateway.core.status import OrderStatus
+
+MAX_INSTANCES = 500
+ALL_THUMBNAILS_UP_TO = 20  # images of a series; of a longer one the first, the middle and the last have one
+
+
+class EventType(StrEnum):
+    """What a PMS can be told."""
+
+    ORDER_STARTED = "order.started"  # a device reported the first step started, or its first image came
+    ORDER_COMPLETED = "order.completed"  # every step has ended and one at least is completed
+    ORDER_DISCONTINUED = "order.discontinued"  # every step has ended and none is completed
+    ORDER_CANCELED = "order.canceled"  # every step was cancelled before it began
+    ORDER_CANCEL_REFUSED = "order.cancel_refused"  # too late: a step has begun
+    ORDER_INCOMPLETE = "order.incomplete"  # quiet for long, and images are missing
+    STUDY_RECEIVED = "study.received"  # complete, once a study
+    STUDY_UPDATED = "study.updated"  # images came after study.received
+    STUDY_UNMATCHED = "study.unmatched"  # received, and no order is known for it
+    TEST = "test"  # sent by `dicom-gateway pms test`
+
+
+ORDER_EVENTS = {
+    OrderStatus.STARTED: EventType.ORDER_STARTED,
+    OrderStatus.COMPLETED: EventType.ORDER_COMPLETED,
+    OrderStatus.DISCONTINUED: EventType.ORDER_DISCONTINUED,
+    OrderStatus.CANCELED: EventType.ORDER_CANCELED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFacts:
+    """What an event says of a study: the study, its images by now, what was expected, what is missing."""
+
+    study: Study
+    headers: Sequence[InstanceHeader] = ()
+    expected: int | None = None
+    missing: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to tell. `instance_keys` are the instances that it shows (at most MAX_INSTANCES are sent)."""
+
+    type: EventType
+    occurred_at: int
+    order: Order | None = None
+    facts: StudyFacts | None = None
+    instance_keys: tuple[int, ...] = ()
+    evidence: str = ""
+    late: bool = False
+
+    @property
+    def subject(self) -> str:
+        """Events of one subject are delivered in order."""
+        if self.order:
+            return self.order.id
+        return self.facts.study.study_instance_uid if self.facts else ""
+
+
+def envelope(event_id: str, event: Event) -> dict[str, Any]:
+    """Return the event as JSON values; `instances` is filled by whoever delivers it."""
+    order, facts = event.order, event.facts
+    return {
+        "id": event_id,
+        "type": event.type.value,
+        "occurred_at": iso_utc(event.occurred_at),
+        "source": order.source if order else None,
+        "order": _order(order) if order else None,
+        "patient": _patient(order, facts),
+        "study": _study(facts) if facts else None,
+        "series": _series(facts.headers) if facts else [],
+        "instances": [],
+        "instances_truncated": len(event.instance_keys) > MAX_INSTANCES,
+        "evidence": event.evidence or None,
+        "late": event.late,
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {
+        "id": order.id,
+        "placer_order_number": order.placer_order_number,
+        "accession_number": order.original_accession_number or order.accession_number,
+        "status": order.status.value,
+    }
+
+
+def _patient(order: Order | None, facts: StudyFacts | None) -> dict[str, Any] | None:
+    known = order.patient if order else None
+    if known:
+        return {"id": known.id, "issuer": known.issuer or None}
+    if facts:
+        return {"id": facts.study.patient_id or None, "issuer": facts.study.issuer or None}
+    return None
+
+
+def _study(facts: StudyFacts) -> dict[str, Any]:
+    study = facts.study
+    return {
+        "instance_uid": study.study_instance_uid,
+        "modality": study.modality or None,
+        "started_at": iso_utc(study.started_at) if study.started_at else None,
+        "expected": facts.expected,
+        "received": len(facts.headers),
+        "missing": sorted(facts.missing),
+    }
+
+
+def _series(headers: Iterable[InstanceHeader]) -> list[dict[str, Any]]:
+    by_uid: dict[str, list[InstanceHeader]] = {}
+    for header in headers:
+        by_uid.setdefault(header.series_instance_uid, []).append(header)
+    return [
+        {
+            "instance_uid": uid,
+            "number": members[0].series_number,
+            "modality": members[0].modality or None,
+            "description": members[0].series_description or None,
+            "received": len(members),
+        }
+        for uid, members in sorted(by_uid.items(), key=lambda item: (item[1][0].series_number or 0, item[0]))
+    ]
+
+
+def describe_instance(header: InstanceHeader, thumbnail: dict[str, Any] | None) -> dict[str, Any]:
+    """Return an instance as an event and the API show it."""
+    return {
+        "sop_instance_uid": header.sop_instance_uid,
+        "sop_class_uid": header.sop_class_uid,
+        "modality": header.modality or None,
+        "number": header.instance_number,
+        "rows": header.rows,
+        "columns": header.columns,
+        "frames": header.frames,
+        "view": header.view or None,
+        "laterality": header.laterality or None,
+        "teeth": list(header.teeth),
+        "acquired_at": header.acquired_at or None,
+        "thumbnail": thumbnail,
+    }
+
+
+def with_thumbnail(headers: Sequence[InstanceHeader]) -> frozenset[str]:
+    """Return the SOP Instance UIDs that get a thumbnail: all of a short series; of a long one the first, the middle
+    and the last (a dental CBCT is 400 to 600 objects)."""
+    by_series: dict[str, list[InstanceHeader]] = {}
+    for header in headers:
+        by_series.setdefault(header.series_instance_uid, []).append(header)
+    chosen: set[str] = set()
+    for members in by_series.values():
+        members.sort(key=lambda header: (header.instance_number is None, header.instance_number or 0))
+        if len(members) > ALL_THUMBNAILS_UP_TO:
+            members = [members[0], members[len(members) // 2], members[-1]]
+        chosen.update(header.sop_instance_uid for header in members)
+    return frozenset(chosen)

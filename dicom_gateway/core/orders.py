@@ -1,0 +1,151 @@
+"""From what a PMS sent to what is stored: minting, updating, cancelling. Pure; the store calls it in a transaction.
+
+An update replaces the order as a whole. Procedures and steps with an id match by it, those without by position; a
+step that is left out is cancelled when its status allows it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from dicom_gateway.core.identifiers import SH_LENGTH, Minter
+from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
+from dicom_gateway.core.status import OrderStatus, StepEvent, StepStatus, advance, order_status
+from dicom_gateway.errors import Conflict, IllegalTransition, InvalidDocument, InvalidValue
+
+StationsOf = Callable[[str], tuple[str, ...]]  # modality -> AE titles of the configured devices
+Part = TypeVar("Part", RequestedProcedure, ScheduledStep)
+
+
+def place(incoming: Order, stored: Order | None, minter: Minter, stations_of: StationsOf, now: int) -> Order:
+    """Return the order to store: `incoming` with everything minted, or `stored` replaced by it.
+
+    Returns a value equal to `stored` when nothing changed. Raises Conflict for another patient than the stored
+    order's, or a step that cannot be left out any more; InvalidDocument for ids that stand twice.
+    """
+    _check_ids(incoming)
+    if stored is None:
+        blank = incoming.evolve(id=minter.order_id(), created_at=now)
+        return _with_accession(blank, None, minter).evolve(procedures=_procedures(incoming, (), minter, stations_of))
+    if (incoming.patient.issuer, incoming.patient.id) != (stored.patient.issuer, stored.patient.id):
+        raise Conflict("this order exists and belongs to another patient; cancel it and send a new one")
+    procedures = _procedures(incoming, stored.procedures, minter, stations_of)
+    changed = _with_accession(incoming, stored, minter).evolve(
+        id=stored.id, created_at=stored.created_at, version=stored.version, procedures=procedures
+    )
+    changed = changed.evolve(status=order_status(step.status for step in changed.steps()))
+    return stored if changed == stored else changed.evolve(version=stored.version + 1)
+
+
+def cancel(order: Order) -> Order:
+    """Return the order cancelled; raises IllegalTransition when a step has begun. A cancelled order stays as it is."""
+    if order.status is OrderStatus.CANCELED:
+        return order
+    begun = [step for step in order.steps() if (step.status, StepEvent.CANCEL) not in _CANCELLABLE]
+    if begun:
+        raise IllegalTransition(f"too late to cancel: step {begun[0].id} is {begun[0].status}")
+    return with_steps(order, lambda step: step.evolve(status=advance(step.status, StepEvent.CANCEL)))
+
+
+def with_steps(order: Order, change: Callable[[ScheduledStep], ScheduledStep]) -> Order:
+    """Return the order with each step replaced by `change(step)`, its status derived anew, and the next version when
+    anything differs."""
+    procedures = tuple(p.evolve(steps=tuple(change(step) for step in p.steps)) for p in order.procedures)
+    if procedures == order.procedures:
+        return order
+    status = order_status(step.status for p in procedures for step in p.steps)
+    return order.evolve(procedures=procedures, status=status, version=order.version + 1)
+
+
+_CANCELLABLE = {
+    (status, StepEvent.CANCEL)
+    for status in (StepStatus.SCHEDULED, StepStatus.ARRIVED, StepStatus.READY, StepStatus.CANCELED)
+}
+
+
+def _check_ids(order: Order) -> None:
+    errors = []
+    procedure_ids = [p.id for p in order.procedures if p.id]
+    step_ids = [step.id for step in order.steps() if step.id]
+    uids = [p.study_instance_uid for p in order.procedures if p.study_instance_uid]
+    for field, values in (
+        ("procedures.id", procedure_ids),
+        ("procedures.steps.id", step_ids),
+        ("procedures.study_instance_uid", uids),
+    ):
+        if len(set(values)) != len(values):
+            errors.append(InvalidValue("stands twice in this order", field))
+    if errors:
+        raise InvalidDocument(errors)
+
+
+def _with_accession(order: Order, stored: Order | None, minter: Minter) -> Order:
+    number, original = order.accession_number, ""
+    if stored and number in ("", stored.accession_number, stored.original_accession_number):
+        number, original = stored.accession_number, stored.original_accession_number
+    elif len(number) > SH_LENGTH:
+        number, original = minter.accession_number(), number
+    elif not number:
+        number = minter.accession_number()
+    return order.evolve(accession_number=number, original_accession_number=original)
+
+
+def _procedures(
+    incoming: Order, stored: Sequence[RequestedProcedure], minter: Minter, stations_of: StationsOf
+) -> tuple[RequestedProcedure, ...]:
+    pairs, left_out = _pair(incoming.procedures, stored)
+    placed = [_procedure(new, old, minter, stations_of) for new, old in pairs]
+    placed += [old.evolve(steps=tuple(_left_out(step) for step in old.steps)) for old in left_out]
+    return tuple(placed)
+
+
+def _procedure(
+    new: RequestedProcedure, old: RequestedProcedure | None, minter: Minter, stations_of: StationsOf
+) -> RequestedProcedure:
+    uid = new.study_instance_uid or (old.study_instance_uid if old else "") or minter.uid()
+    if old and uid != old.study_instance_uid and any(step.status not in _UNTOUCHED for step in old.steps):
+        raise Conflict("the study instance UID cannot change once a step has begun")
+    pairs, left_out = _pair(new.steps, old.steps if old else ())
+    steps = [_step(step, before, minter, stations_of) for step, before in pairs]
+    steps += [_left_out(step) for step in left_out]
+    identity = _identity(new.id, old, minter.procedure_id)
+    return new.evolve(id=identity[0], original_id=identity[1], study_instance_uid=uid, steps=tuple(steps))
+
+
+_UNTOUCHED = frozenset({StepStatus.SCHEDULED, StepStatus.ARRIVED, StepStatus.READY, StepStatus.CANCELED})
+
+
+def _step(new: ScheduledStep, old: ScheduledStep | None, minter: Minter, stations_of: StationsOf) -> ScheduledStep:
+    identity = _identity(new.id, old, minter.step_id)
+    stations = new.station_ae_titles or stations_of(new.modality)
+    new = new.evolve(id=identity[0], original_id=identity[1], station_ae_titles=stations)
+    if old is None:
+        return new
+    event = StepEvent.REORDER if old.status is StepStatus.CANCELED else StepEvent.CHANGE
+    return new.evolve(status=advance(old.status, event), inferred=old.inferred)
+
+
+def _left_out(step: ScheduledStep) -> ScheduledStep:
+    try:
+        return step.evolve(status=advance(step.status, StepEvent.CANCEL))
+    except IllegalTransition:
+        raise Conflict(f"step {step.id} is {step.status} and cannot be left out any more") from None
+
+
+def _identity(sent: str, old: RequestedProcedure | ScheduledStep | None, mint: Callable[[], str]) -> tuple[str, str]:
+    """Return (id that devices see, original id): a short one is minted for none or one that is too long."""
+    if old and sent in ("", old.id, old.original_id):
+        return old.id, old.original_id
+    if not sent:
+        return mint(), ""
+    return (mint(), sent) if len(sent) > SH_LENGTH else (sent, "")
+
+
+def _pair(new: Sequence[Part], old: Sequence[Part]) -> tuple[list[tuple[Part, Part | None]], list[Part]]:
+    """Pair each new part with the old one that it replaces; return the pairs and the old parts left out."""
+    by_id = {name: part for part in old for name in (part.id, part.original_id) if name}
+    pairs = []
+    for position, part in enumerate(new):
+        before = by_id.get(part.id) if part.id else old[position] if position < len(old) else None
+        pairs.append((part, before))
+    used = {before.id for _, before in pairs if before}
+    return pairs, [part for part in old if part.id not in used]

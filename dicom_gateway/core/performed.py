@@ -1,0 +1,211 @@
+"""Performed procedure steps: what an N-CREATE and an N-SET may say, and what becomes of the stored one.
+
+PS3.4 F.7.2, after the data set's text is decoded. Strict only in what the gateway cannot do without: the status, and
+an item of ScheduledStepAttributesSequence with a study. Whatever else is missing is accepted and marked, because a
+refused report leaves a step open for ever. A sequence in an N-SET is whole: it replaces.
+"""
+
+import json
+from typing import ClassVar
+
+from pydicom import Dataset
+
+from dicom_gateway.core.identifiers import is_uid
+from dicom_gateway.core.model import Code, PerformedStep, StepReference
+from dicom_gateway.core.status import PerformedStatus
+from dicom_gateway.errors import Conflict, GatewayError, InvalidValue
+
+# Type 1 and 2 attributes of an N-CREATE that are accepted and marked when absent (Table F.7.2-1).
+WANTED_IN_CREATE = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "PerformedProcedureStepID",
+    "PerformedStationAETitle",
+    "PerformedStationName",
+    "PerformedLocation",
+    "PerformedProcedureStepStartDate",
+    "PerformedProcedureStepStartTime",
+    "PerformedProcedureStepDescription",
+    "PerformedProcedureTypeDescription",
+    "ProcedureCodeSequence",
+    "PerformedProcedureStepEndDate",
+    "PerformedProcedureStepEndTime",
+    "Modality",
+    "StudyID",
+    "PerformedProtocolCodeSequence",
+    "PerformedSeriesSequence",
+)
+NEEDED_WHEN_FINAL = ("PerformedSeriesSequence", "PerformedProcedureStepEndDate", "PerformedProcedureStepEndTime")
+# An N-SET may not change these (Table F.7.2-1, "Not allowed"); they are ignored and marked.
+FIXED_AT_CREATE = (
+    "ScheduledStepAttributesSequence",
+    "PatientName",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "ReferencedPatientSequence",
+    "AdmissionID",
+    "PerformedProcedureStepID",
+    "PerformedStationAETitle",
+    "PerformedStationName",
+    "PerformedLocation",
+    "PerformedProcedureStepStartDate",
+    "PerformedProcedureStepStartTime",
+    "Modality",
+    "StudyID",
+)
+FINAL = (PerformedStatus.COMPLETED, PerformedStatus.DISCONTINUED)
+
+
+class MissingAttribute(GatewayError):
+    """A required attribute is absent."""
+
+    n_status: ClassVar[int] = 0x0120
+
+    def __init__(self, keyword: str) -> None:
+        super().__init__(f"{keyword} is required")
+        self.keyword = keyword
+
+
+class MissingAttributeValue(MissingAttribute):
+    """A required attribute has no value."""
+
+    n_status: ClassVar[int] = 0x0121
+
+
+class DuplicateInstance(GatewayError):
+    """A performed step of that SOP Instance UID exists."""
+
+    n_status: ClassVar[int] = 0x0111
+
+
+class NoLongerUpdatable(Conflict):
+    """Performed Procedure Step Object may no longer be updated"""
+
+    n_status: ClassVar[int] = 0x0110
+    error_id: ClassVar[int] = 0xA710
+
+
+def create(uid: str, attributes: Dataset, calling_ae_title: str, now: int) -> PerformedStep:
+    """Return the performed step that an N-CREATE makes.
+
+    Raises MissingAttribute, MissingAttributeValue, or InvalidValue for a status other than IN PROGRESS.
+    """
+    status = _status(attributes)
+    if status is None:
+        raise MissingAttribute("PerformedProcedureStepStatus")
+    if status is not PerformedStatus.IN_PROGRESS:
+        raise InvalidValue("an N-CREATE has the status IN PROGRESS", "PerformedProcedureStepStatus")
+    references = _references(attributes)
+    marks = [f"no {keyword}" for keyword in WANTED_IN_CREATE if keyword not in attributes]
+    return _derived(
+        PerformedStep(
+            sop_instance_uid=uid,
+            status=status,
+            calling_ae_title=calling_ae_title,
+            created_at=now,
+            attributes="",
+            references=references,
+            patient_id=text(attributes, "PatientID"),
+            issuer=text(attributes, "IssuerOfPatientID"),
+            marks=tuple(marks),
+        ),
+        attributes,
+    )
+
+
+def update(stored: PerformedStep, changes: Dataset, now: int) -> PerformedStep:
+    """Return the performed step after an N-SET; without a status it is an intermediate update.
+
+    Raises NoLongerUpdatable after a final status, InvalidValue for a status of other text.
+    """
+    if stored.status in FINAL:
+        raise NoLongerUpdatable("Performed Procedure Step Object may no longer be updated")
+    status = _status(changes) or stored.status
+    attributes = dataset_of(stored)
+    marks = list(stored.marks)
+    for element in changes:
+        if element.keyword == "SpecificCharacterSet":
+            continue
+        if element.keyword in FIXED_AT_CREATE:
+            marks.append(f"N-SET of {element.keyword} ignored")
+        else:
+            attributes.add(element)
+    ended_at = stored.ended_at
+    if status in FINAL:
+        ended_at = now
+        marks += [f"ended without {keyword}" for keyword in NEEDED_WHEN_FINAL if not attributes.get(keyword)]
+    changed = stored.evolve(status=status, ended_at=ended_at, marks=tuple(dict.fromkeys(marks)))
+    return _derived(changed, attributes)
+
+
+def dataset_of(performed: PerformedStep) -> Dataset:
+    """Return all attributes of a performed step, text as Unicode."""
+    return Dataset.from_json(json.loads(performed.attributes))
+
+
+def text(attributes: Dataset, keyword: str) -> str:
+    """Return the value of an attribute as stripped text, "" when absent, empty or unreadable."""
+    value = attributes.get(keyword)
+    return str(value).strip() if value is not None else ""
+
+
+def _status(attributes: Dataset) -> PerformedStatus | None:
+    value = text(attributes, "PerformedProcedureStepStatus")
+    if not value:
+        return None
+    try:
+        return PerformedStatus(value)
+    except ValueError:
+        raise InvalidValue(f"{value!r} is no status", "PerformedProcedureStepStatus") from None
+
+
+def _references(attributes: Dataset) -> tuple[StepReference, ...]:
+    if "ScheduledStepAttributesSequence" not in attributes:
+        raise MissingAttribute("ScheduledStepAttributesSequence")
+    items = attributes.ScheduledStepAttributesSequence
+    if not items:
+        raise MissingAttributeValue("ScheduledStepAttributesSequence")
+    references = []
+    for item in items:
+        uid = text(item, "StudyInstanceUID")
+        if not uid:
+            error = MissingAttributeValue if "StudyInstanceUID" in item else MissingAttribute
+            raise error("StudyInstanceUID")
+        if not is_uid(uid):
+            raise InvalidValue("is no UID", "StudyInstanceUID")
+        references.append(
+            StepReference(
+                study_instance_uid=uid,
+                accession_number=text(item, "AccessionNumber"),
+                requested_procedure_id=text(item, "RequestedProcedureID"),
+                scheduled_procedure_step_id=text(item, "ScheduledProcedureStepID"),
+            )
+        )
+    return tuple(references)
+
+
+def _derived(performed: PerformedStep, attributes: Dataset) -> PerformedStep:
+    """Return the performed step with everything that is read off its attributes."""
+    series = list(attributes.get("PerformedSeriesSequence") or [])
+    images = [
+        text(item, "ReferencedSOPInstanceUID")
+        for one in series
+        for keyword in ("ReferencedImageSequence", "ReferencedNonImageCompositeSOPInstanceSequence")
+        for item in one.get(keyword) or []
+    ]
+    reasons = attributes.get("PerformedProcedureStepDiscontinuationReasonCodeSequence") or []
+    reason = reasons[0] if reasons else None
+    return performed.evolve(
+        attributes=attributes.to_json(suppress_invalid_tags=True),
+        series_instance_uids=tuple(filter(None, (text(one, "SeriesInstanceUID") for one in series))),
+        image_uids=tuple(dict.fromkeys(uid for uid in images if is_uid(uid))),
+        discontinuation_reason=Code(
+            text(reason, "CodeValue"), text(reason, "CodingSchemeDesignator"), text(reason, "CodeMeaning")
+        )
+        if reason is not None
+        else None,
+    )

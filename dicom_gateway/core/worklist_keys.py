@@ -1,0 +1,191 @@
+"""One matching key against the values of one attribute, by VR (PS3.4 C.2.2.2.1 to C.2.2.2.5, padding PS3.5 6.2).
+
+Text is compared as it stands, case and all, save person names: those fold case and accents, component group by
+component group. Wildcards compile to patterns that never backtrack, so no key can be made expensive.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
+
+from dicom_gateway.core.attributes import WILDCARD_VRS
+from dicom_gateway.core.worklist_periods import PARSERS, parse_period
+
+Test = Callable[[str], bool]  # takes one value of the item, stripped; "" never comes
+
+_ONE_TEXT: Final = frozenset({"LT", "ST", "UT", "UR"})  # a backslash is part of the text
+_LEADING_SPACES_COUNT: Final = _ONE_TEXT | {"UC"}
+_DELIMITERS: Final = frozenset(b"\r\n\t\f\\^=")  # each returns to the first character set (PS3.5 6.1.2.5.3)
+
+_KANA_MARKS: Final = "\u3099\u309a"
+
+
+def strip(vr: str, text: str) -> str:
+    """Return `text` without the padding of its VR."""
+    text = text.rstrip("\0 ")
+    return text if vr in _LEADING_SPACES_COUNT else text.lstrip(" ")
+
+
+def read_values(dataset: Dataset, tag: BaseTag, vr: str) -> list[str]:
+    """Return the values that are not empty, stripped; raise ValueError if they cannot be read as `vr`.
+
+    A raw element is decoded here, not by pydicom, which refuses or warns of what a key may be (a range in a DA).
+    """
+    element = dataset.get_item(tag)
+    value: Any = element.value
+    if isinstance(value, bytes):
+        value = _decode(element, vr, dataset)
+    if isinstance(value, Sequence | Dataset):
+        raise ValueError("a sequence where a value belongs")
+    texts = value if isinstance(value, MultiValue | list | tuple) else [] if value is None else [value]
+    return [text for text in (strip(vr, str(one)) for one in texts) if text]
+
+
+def _decode(element: DataElement | RawDataElement, vr: str, dataset: Dataset) -> list[str]:
+    value: Any = element.value
+    if vr == "US":
+        little = getattr(element, "is_little_endian", True)
+        return [str(int.from_bytes(value[n : n + 2], "little" if little else "big")) for n in range(0, len(value), 2)]
+    encodings = convert_encodings(dataset.original_character_set or dataset._character_set)
+    text = decode_bytes(value, encodings, set(_DELIMITERS))
+    return [text] if vr in _ONE_TEXT else text.split("\\")
+
+
+def is_wildcard(vr: str, text: str) -> bool:
+    """Whether a key value holds a wildcard, where the VR takes one (C.2.2.2.4)."""
+    return vr in WILDCARD_VRS and ("*" in text or "?" in text)
+
+
+def key_test(vr: str, texts: Iterable[str]) -> Test | None:
+    """Return the test of a key with `texts` (stripped): any one is enough; None when it is universal.
+
+    Raises ValueError when no value of the key can be one of `vr`.
+    """
+    keys = [text for text in texts if text]
+    # A device that sends 0 for PregnancyStatus has nothing to ask: its terms are 1 to 4.
+    if not keys or "*" in keys or (vr == "US" and all(_number(text) == 0 for text in keys)):
+        return None
+    maker = _MAKERS.get(vr, _text_test if vr in WILDCARD_VRS else _exact_test)
+    tests, bad = [], None
+    for key in keys:
+        try:
+            test = maker(key)
+        except ValueError as error:
+            bad = error
+            continue
+        if test is None:
+            return None
+        tests.append(test)
+    if not tests:
+        raise ValueError(str(bad))
+    return tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests)
+
+
+def _exact_test(key: str) -> Test:
+    return key.__eq__
+
+
+def _text_test(key: str) -> Test:
+    if "*" not in key and "?" not in key:
+        return key.__eq__
+    pattern = _wildcard_pattern(key, str)
+    return lambda value: pattern.fullmatch(value) is not None
+
+
+def _wildcard_pattern(key: str, prepare: Callable[[str], str]) -> re.Pattern[str]:
+    """Compile a key: `*` any run, `?` one character. Each run between stars takes its first place for good."""
+    runs = [
+        "".join("." if part == "?" else re.escape(prepare(part)) for part in re.split(r"(\?)", run))
+        for run in re.split(r"\*+", key)
+    ]
+    if len(runs) == 1:
+        return re.compile(runs[0], re.DOTALL)
+    middle = "".join(f"(?>.*?{run})" for run in runs[1:-1])
+    return re.compile(f"{runs[0]}{middle}.*{runs[-1]}", re.DOTALL)
+
+
+def fold(text: str) -> str:
+    """Return `text` without case and accents; the sound marks of kana are letters' business and stay."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(c for c in decomposed if c in _KANA_MARKS or not unicodedata.combining(c))
+    return unicodedata.normalize("NFC", bare.casefold())  # composed again: `?` is one Hangul syllable
+
+
+def _components(group: str) -> list[str]:
+    """Return the components of a component group, the empty ones at its end dropped."""
+    components = [component.strip(" ") for component in group.split("^")]
+    while components and not components[-1]:
+        components.pop()
+    return components
+
+
+def name_groups(name: str) -> list[str]:
+    """Return the component groups of a person name, folded, as they are compared."""
+    return ["^".join(map(fold, _components(group))) for group in name.split("=")]
+
+
+def _name_test(key: str) -> Test | None:
+    groups = ["^".join(_components(group)) for group in key.split("=")]
+    asked = [(index, _group_test(group)) for index, group in enumerate(groups) if group]
+    if not asked:
+        return None  # delimiters only
+
+    def test(value: str) -> bool:
+        names = name_groups(value)
+        return all(index < len(names) and bool(names[index]) and matches(names[index]) for index, matches in asked)
+
+    return test
+
+
+def _group_test(group: str) -> Test:
+    if "*" not in group and "?" not in group:
+        return "^".join(map(fold, group.split("^"))).__eq__
+    pattern = _wildcard_pattern(group, fold)
+    delimiters = group.count("^")
+
+    def test(name: str) -> bool:  # SMITH^* also finds SMITH: an empty given name is not significant
+        return pattern.fullmatch(name + "^" * (delimiters - name.count("^"))) is not None
+
+    return test
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _number_test(key: str) -> Test:
+    number = float(key)
+    return lambda value: _number(value) == number
+
+
+def _period_test(vr: str, key: str) -> Test:
+    period, parse = parse_period(vr, key), PARSERS[vr]
+
+    def test(value: str) -> bool:
+        try:
+            return period.holds(parse(value))
+        except ValueError:
+            return False  # what the item holds is no date: it can only be found without this key
+
+    return test
+
+
+_MAKERS: Final[dict[str, Callable[[str], Test | None]]] = {
+    "PN": _name_test,
+    "DA": lambda key: _period_test("DA", key),
+    "TM": lambda key: _period_test("TM", key),
+    "DS": _number_test,
+    "IS": _number_test,
+    "US": _number_test,
+}

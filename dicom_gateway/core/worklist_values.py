@@ -1,0 +1,94 @@
+"""Where the values of a worklist item come from, when it is more than a field of the order (PS3.4 K.6.1.2.2).
+
+Each function is the source of one row of attributes.py; `dicom_value` writes dates, times and numbers as their VR
+wants them (PS3.5 6.2).
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from dicom_gateway.core.model import Code, Order, OtherPatientID, RequestedProcedure, ScheduledStep
+from dicom_gateway.core.teeth import tooth_code
+
+_LONG_STRING: Final = 64  # characters of an LO
+
+
+class Item(NamedTuple):
+    """What one answer is made of."""
+
+    order: Order
+    procedure: RequestedProcedure
+    step: ScheduledStep
+
+
+def step_description(item: Item) -> str:
+    order, procedure, step = item
+    if step.description or step.protocol_codes:
+        return step.description
+    return procedure.description or (procedure.code.meaning if procedure.code else "") or step.modality
+
+
+def procedure_description(item: Item) -> str:
+    _, procedure, step = item
+    if procedure.description or procedure.code:
+        return procedure.description
+    return step.description or step.modality
+
+
+def protocol_codes(item: Item) -> tuple[Code, ...]:
+    return (*item.step.protocol_codes, *(tooth_code(tooth) for tooth in item.step.teeth))
+
+
+def step_comments(item: Item) -> str:
+    return f"Teeth (FDI): {', '.join(item.step.teeth)}" if item.step.teeth else ""
+
+
+def neutered(item: Item) -> str:
+    return {True: "ALTERED", False: "UNALTERED", None: ""}[item.order.patient.neutered]
+
+
+def responsible_role(item: Item) -> str:
+    return "OWNER" if item.order.patient.responsible_person else ""
+
+
+def identifier_type(other: OtherPatientID) -> str:
+    kinds = {"microchip": "RFID", "rfid": "RFID", "barcode": "BARCODE"}
+    return kinds.get(other.type.strip().lower(), "TEXT")  # PS3.3 C.2.2.1: type 1
+
+
+def if_it_fits(path: str) -> Callable[[Item], str]:
+    """Return the text at `path`, or nothing when it is longer than an LO: an identifier is never cut."""
+    get = attrgetter(path)
+
+    def source(item: Item) -> str:
+        text: str = get(item)
+        return text if len(text) <= _LONG_STRING else ""
+
+    return source
+
+
+def _da(found: Any) -> str:
+    day: date = found
+    return f"{day.year:04}{day.month:02}{day.day:02}"
+
+
+def _tm(found: Any) -> str:
+    moment: datetime = found
+    return f"{moment:%H%M%S.%f}" if moment.microsecond else f"{moment:%H%M%S}"
+
+
+_FORMATS: Final[dict[str, Callable[[Any], object]]] = {
+    "DA": _da,
+    "TM": _tm,
+    "DS": lambda number: format(number, ".10g"),  # at most 16 characters
+    "CS": str,  # an enum's value, not the enum
+}
+
+
+def dicom_value(vr: str, found: object) -> object:
+    """Return `found` (text, number, date, datetime or a tuple of texts) as pydicom takes it for `vr`."""
+    if isinstance(found, tuple):
+        return list(found)
+    return _FORMATS[vr](found) if vr in _FORMATS else found

@@ -1,0 +1,54 @@
+"""Who did what, when, from where; and what a person must look at. Written in the transaction that it is about."""
+
+from dataclasses import dataclass
+
+from dicom_gateway.storage.database import Database, Row, Transaction
+from dicom_gateway.storage.tables import AlarmRow, AuditRow
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a token's name, a device's AE title, `command line`, `gateway`; and from which address."""
+
+    who: str
+    origin: str = ""
+
+
+GATEWAY = Actor("gateway")
+
+
+def record(tx: Transaction, at: int, actor: Actor, action: str, subject: str, detail: str = "") -> None:
+    """Add one line to the audit."""
+    tx.execute(
+        AuditRow.insert(at=at, who=actor.who, origin=actor.origin, action=action, subject=subject, detail=detail)
+    )
+
+
+def raise_alarm(tx: Transaction, at: int, kind: str, subject: str, detail: str) -> None:
+    """Raise an alarm, or count it again."""
+    tx.execute(
+        AlarmRow.insert(raised_at=at, kind=kind, subject=subject, detail=detail, count=1).on_conflict(
+            conflict_target=[AlarmRow.kind, AlarmRow.subject],
+            update={AlarmRow.raised_at: at, AlarmRow.detail: detail, AlarmRow.count: AlarmRow.count + 1},
+        )
+    )
+
+
+class AuditStore:
+    """Reads what was recorded."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, subject: str) -> list[Row]:
+        """Return the audit of one subject, oldest first."""
+        query = AuditRow.select().where(AuditRow.subject == subject).order_by(AuditRow.key)
+        return self._database.read(lambda tx: tx.rows(query))
+
+    def alarms(self) -> list[Row]:
+        """Return all alarms, newest first."""
+        return self._database.read(lambda tx: tx.rows(AlarmRow.select().order_by(AlarmRow.raised_at.desc())))
+
+    def alarm(self, at: int, kind: str, subject: str, detail: str) -> None:
+        """Raise an alarm in a transaction of its own."""
+        self._database.write(lambda tx: raise_alarm(tx, at, kind, subject, detail))

@@ -1,0 +1,208 @@
+"""The object store: received objects as files. THE only place where something received becomes a name on disk, and
+that name is ours: random, with no part of any UID.
+
+The durable write: bytes into `spool/<process>/`, fsync of the file, rename to `objects/ab/<name>.dcm`, fsync of the
+folder; after that the caller commits the row, and only then is success answered. A failed fsync is never retried on the
+same file. Each process holds an OS lock on its spool folder while it lives; the sweep takes only folders whose lock it
+gets, and moves a final object that no row knows to `quarantine/` after ten minutes.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from dicom_gateway.core.model import StoredObject
+from dicom_gateway.errors import DamagedFile, Unavailable
+from dicom_gateway.operating_system import try_lock
+from dicom_gateway.storage.filesystem import FileSystem
+
+_NAME = re.compile(r"(objects|quarantine)/[0-9a-f]{2}/[0-9a-f]{32}\.dcm")
+ORPHAN_SECONDS = 600
+QUARANTINE_COPY_BYTES = 16 << 20
+
+
+class SpoolFile:
+    """An object on its way to the store. Write, then `commit` or `discard`; a failure discards."""
+
+    def __init__(self, store: "ObjectStore", path: Path) -> None:
+        self._store = store
+        self._path = path
+        self._descriptor: int | None = store.files.create(path)
+        self._hash = hashlib.sha256()
+        self._written = 0
+        self._offset = 0
+
+    def write_head(self, data: bytes) -> None:
+        """Write what stands before the data set: preamble and file meta information; it is not hashed."""
+        self._write(memoryview(data))
+        self._offset = self._written
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Write a part of the data set; raises Unavailable when the disk does not take it."""
+        self._hash.update(data)
+        self._write(memoryview(data))
+
+    def sha256(self) -> str:
+        """Return the hash (hex) of the data set written so far."""
+        return self._hash.hexdigest()
+
+    def commit(self, transfer_syntax_uid: str, area: str = "objects") -> StoredObject:
+        """Make the file durable under its final name and return where it is; raises Unavailable and leaves nothing."""
+        name = f"{area}/{self._path.stem[:2]}/{self._path.stem}.dcm"
+        try:
+            self._finish(name)
+        except OSError as error:
+            self.discard()
+            raise Unavailable(f"the disk did not take the object: {error.strerror}") from error
+        return StoredObject(name, transfer_syntax_uid, self._offset, self._written - self._offset, self.sha256())
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self._close()
+        self._store.files.remove(self._path)
+
+    def _finish(self, name: str) -> None:
+        files = self._store.files
+        assert self._descriptor is not None
+        files.sync(self._descriptor)
+        self._close()
+        target = self._store.root / name
+        self._store.ensure_folder(target.parent)
+        files.rename(self._path, target)
+        try:
+            files.sync_folder(target.parent)
+        except OSError:
+            files.remove(target)
+            raise
+
+    def _write(self, data: memoryview) -> None:
+        assert self._descriptor is not None
+        try:
+            while data:
+                written = self._store.files.write(self._descriptor, data)
+                self._written += written
+                data = data[written:]
+        except OSError as error:
+            self.discard()
+            raise Unavailable(f"the disk did not take the object: {error.strerror}") from error
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            self._store.files.close(descriptor)
+
+
+class ObjectStore:
+    """Files of received objects below `root`. `reserve_bytes`: below so much free space nothing more is taken."""
+
+    def __init__(
+        self,
+        root: Path,
+        reserve_bytes: int,
+        random_bits: Callable[[int], int],
+        files: FileSystem | None = None,
+    ) -> None:
+        self.root = root
+        self.files = files or FileSystem()
+        self._reserve = reserve_bytes
+        self._random_bits = random_bits
+        self._lock_file: IO[bytes] | None = None
+        self._spool: Path | None = None
+        self._guard = threading.Lock()
+        for name in ("", "objects", "quarantine", "spool", "thumbnails"):
+            (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def open(self, expected_bytes: int = 0) -> SpoolFile:
+        """Begin a new object of about `expected_bytes`; raises Unavailable when the disk is full or nearly so."""
+        try:
+            if self.files.free_bytes(self.root) < self._reserve + expected_bytes:
+                raise Unavailable("the disk is nearly full")
+            return SpoolFile(self, self._spool_folder() / f"{self._random_bits(128):032x}.part")
+        except OSError as error:
+            raise Unavailable(f"the disk does not take objects: {error.strerror}") from error
+
+    def has_space(self) -> bool:
+        """Say whether more than the reserve is free."""
+        return self.files.free_bytes(self.root) >= self._reserve
+
+    def path(self, name: str) -> Path:
+        """Return the path of a stored object; raises DamagedFile for anything that is not such a name."""
+        if not _NAME.fullmatch(name):
+            raise DamagedFile(f"{name!r} is not the name of an object")
+        return self.root / name
+
+    def exists(self, stored: StoredObject) -> bool:
+        """Say whether the file is there in its full length."""
+        try:
+            return self.path(stored.name).stat().st_size == stored.offset + stored.length
+        except OSError:
+            return False
+
+    def remove(self, stored: StoredObject) -> None:
+        """Remove an object that no row refers to."""
+        self.files.remove(self.path(stored.name))
+
+    def thumbnail_path(self, sha256: str) -> Path:
+        """Return where the thumbnail of the object with that hash is kept."""
+        return self.root / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
+
+    def ensure_folder(self, folder: Path) -> None:
+        """Make a folder durable if it is new."""
+        if self.files.make_folder(folder):
+            self.files.sync_folder(folder.parent)
+
+    def close(self) -> None:
+        """Give the spool folder up."""
+        if self._spool is not None and self._lock_file is not None:
+            shutil.rmtree(self._spool, ignore_errors=True)
+            self._lock_file.close()
+            self._spool = self._lock_file = None
+
+    def sweep_spools(self) -> int:
+        """Remove the spool folders of processes that are gone; return how many."""
+        removed = 0
+        for folder in (self.root / "spool").iterdir():
+            if folder == self._spool:
+                continue
+            try:
+                with open(folder / "lock", "ab") as guard:
+                    if try_lock(guard):
+                        shutil.rmtree(folder, ignore_errors=True)
+                        removed += 1
+            except OSError:
+                continue
+        return removed
+
+    def old_objects(self, now_seconds: float) -> Iterator[str]:
+        """Yield the names of final objects that are old enough for their row to be there."""
+        for folder in sorted((self.root / "objects").iterdir()):
+            for entry in os.scandir(folder):
+                if entry.name.endswith(".dcm") and now_seconds - entry.stat().st_mtime > ORPHAN_SECONDS:
+                    yield f"objects/{folder.name}/{entry.name}"
+
+    def set_aside(self, name: str) -> str:
+        """Move an object that no row knows to quarantine; return its new name."""
+        source = self.path(name)
+        target_name = name.replace("objects/", "quarantine/", 1)
+        target = self.root / target_name
+        self.ensure_folder(target.parent)
+        self.files.rename(source, target)
+        self.files.sync_folder(target.parent)
+        return target_name
+
+    def _spool_folder(self) -> Path:
+        with self._guard:
+            while self._spool is None:
+                folder = self.root / "spool" / f"{self._random_bits(64):016x}"
+                folder.mkdir(mode=0o700)
+                lock_file = open(folder / "lock", "ab")
+                if try_lock(lock_file):
+                    self._lock_file, self._spool = lock_file, folder
+                else:  # a sweep came between making and locking it, and removes it
+                    lock_file.close()
+            return self._spool

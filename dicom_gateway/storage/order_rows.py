@@ -1,0 +1,178 @@
+"""Orders as rows, inside somebody's transaction: load, put, and move steps with everything that follows from it."""
+
+from collections.abc import Mapping
+
+from peewee import fn
+
+from dicom_gateway.core.envelope import ORDER_EVENTS, Event, StudyFacts
+from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
+from dicom_gateway.core.orders import with_steps
+from dicom_gateway.core.status import StepEvent, advance
+from dicom_gateway.storage import audit
+from dicom_gateway.storage.audit import Actor
+from dicom_gateway.storage.codec import dump_order, load_order
+from dicom_gateway.storage.database import Row, Transaction
+from dicom_gateway.storage.outbox import Outbox
+from dicom_gateway.storage.tables import CounterRow, OrderRow, StationRow, StepRow
+
+
+def count(tx: Transaction, name: str) -> int:
+    """Return the next number of a durable counter, from 1."""
+    query = (
+        CounterRow.insert(name=name, value=1)
+        .on_conflict(conflict_target=[CounterRow.name], update={CounterRow.value: CounterRow.value + 1})
+        .returning(CounterRow.value)
+    )
+    return int(tx.returning(query)[0]["value"])
+
+
+def load(tx: Transaction, order_id: str) -> Order | None:
+    """Return an order by its id."""
+    document = tx.value(OrderRow.select(OrderRow.document).where(OrderRow.id == order_id))
+    return load_order(document) if document is not None else None
+
+
+def put(tx: Transaction, order: Order, now: int) -> None:
+    """Write an order and its steps, new or changed."""
+    values = {
+        "status": order.status.value,
+        "version": order.version,
+        "changed_at": now,
+        "accession_number": order.accession_number,
+        "original_accession_number": order.original_accession_number,
+        "patient_id": order.patient.id,
+        "issuer": order.patient.issuer,
+        "document": dump_order(order),
+    }
+    identity = {
+        "id": order.id,
+        "source": order.source,
+        "placer_order_number": order.placer_order_number,
+        "created_at": order.created_at,
+    }
+    tx.execute(
+        OrderRow.insert(**identity, **values).on_conflict(
+            conflict_target=[OrderRow.id], update={getattr(OrderRow, name): value for name, value in values.items()}
+        )
+    )
+    for p, procedure in enumerate(order.procedures):
+        for s, step in enumerate(procedure.steps):
+            _put_step(tx, order, p, procedure, s, step)
+
+
+def _put_step(
+    tx: Transaction, order: Order, p: int, procedure: RequestedProcedure, s: int, step: ScheduledStep
+) -> None:
+    start_date = step.start.strftime("%Y%m%d")
+    values = {
+        "procedure_position": p,
+        "step_position": s,
+        "requested_procedure_id": procedure.id,
+        "original_procedure_id": procedure.original_id,
+        "study_instance_uid": procedure.study_instance_uid,
+        "original_step_id": step.original_id,
+        "status": step.status.value,
+        "modality": step.modality,
+        "start_date": start_date,
+        "start_utc": step.start_utc,
+        "patient_id": order.patient.id,
+        "accession_number": order.accession_number,
+    }
+    query = (
+        StepRow.insert(order_id=order.id, step_id=step.id, **values)
+        .on_conflict(
+            conflict_target=[StepRow.order_id, StepRow.step_id],
+            update={getattr(StepRow, name): value for name, value in values.items()},
+        )
+        .returning(StepRow.key)
+    )
+    key = tx.returning(query)[0]["key"]
+    tx.execute(StationRow.delete().where(StationRow.step_key == key))
+    rows = ({"ae_title": t, "start_date": start_date, "step_key": key} for t in dict.fromkeys(step.station_ae_titles))
+    tx.insert_all(StationRow, rows)
+
+
+def change(
+    tx: Transaction,
+    outbox: Outbox,
+    before: Order | None,
+    after: Order,
+    now: int,
+    actor: Actor,
+    action: str,
+    facts: StudyFacts | None = None,
+) -> None:
+    """Store a new or changed order with its audit row, and tell the PMS when its status became another."""
+    put(tx, after, now)
+    detail = f"version {after.version}, {after.status}"
+    audit.record(tx, now, actor, action, f"order {after.id}", detail)
+    if before is not None and before.status is not after.status and after.status in ORDER_EVENTS:
+        outbox.emit(tx, Event(ORDER_EVENTS[after.status], now, after, facts))
+
+
+def move_steps(
+    tx: Transaction,
+    outbox: Outbox,
+    order: Order,
+    events: Mapping[str, StepEvent],
+    now: int,
+    actor: Actor,
+    facts: StudyFacts | None = None,
+) -> Order:
+    """Move steps (by step id) of an order by what happened to them; return the order as it is then.
+
+    Raises IllegalTransition for an event that a step's status does not allow.
+    """
+
+    def moved(step: ScheduledStep) -> ScheduledStep:
+        event = events.get(step.id)
+        if event is None:
+            return step
+        return step.evolve(
+            status=advance(step.status, event), inferred=step.inferred or event is StepEvent.INFER_COMPLETE
+        )
+
+    after = with_steps(order, moved)
+    if after is not order:
+        action = ", ".join(dict.fromkeys(event.value for event in events.values()))
+        change(tx, outbox, order, after, now, actor, action, facts)
+    return after
+
+
+def procedure_of(order: Order, requested_procedure_id: str) -> RequestedProcedure | None:
+    """Return the procedure of that id."""
+    return next((p for p in order.procedures if p.id == requested_procedure_id), None)
+
+
+def orders_by_status(tx: Transaction) -> dict[str, int]:
+    """Return how many orders stand at each status."""
+    query = OrderRow.select(OrderRow.status, fn.COUNT(OrderRow.id).alias("n")).group_by(OrderRow.status)
+    return {row["status"]: row["n"] for row in tx.rows(query)}
+
+
+def by_number(tx: Transaction, source: str, placer_order_number: str) -> Order | None:
+    """Return an order by what its PMS calls it."""
+    document = tx.value(
+        OrderRow.select(OrderRow.document).where(
+            OrderRow.source == source, OrderRow.placer_order_number == placer_order_number
+        )
+    )
+    return load_order(document) if document is not None else None
+
+
+def foreign_use(tx: Transaction, order: Order) -> tuple[Row | None, Row | None]:
+    """Return another order that has this order's accession number for another patient, and one that has one of its
+    study instance UIDs."""
+    numbers = [n for n in (order.accession_number, order.original_accession_number) if n]
+    accession = tx.row(
+        OrderRow.select(OrderRow.id).where(
+            OrderRow.id != order.id,
+            OrderRow.accession_number.in_(numbers) | OrderRow.original_accession_number.in_(numbers),
+            (OrderRow.patient_id != order.patient.id) | (OrderRow.issuer != order.patient.issuer),
+        )
+    )
+    uids = [procedure.study_instance_uid for procedure in order.procedures]
+    study = tx.row(
+        StepRow.select(StepRow.order_id).where(StepRow.order_id != order.id, StepRow.study_instance_uid.in_(uids))
+    )
+    return accession, study

@@ -1,0 +1,161 @@
+"""Orders: taken in once however often they are sent, changed, cancelled, found; each in one transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dicom_gateway.core.envelope import Event, EventType
+from dicom_gateway.core.identifiers import Minter
+from dicom_gateway.core.model import Order
+from dicom_gateway.core.orders import StationsOf, cancel, place
+from dicom_gateway.core.ports import Clock
+from dicom_gateway.errors import Conflict, IllegalTransition, NotFound
+from dicom_gateway.storage import order_rows
+from dicom_gateway.storage.audit import Actor, record
+from dicom_gateway.storage.codec import load_order
+from dicom_gateway.storage.database import Database, Transaction
+from dicom_gateway.storage.outbox import Outbox
+from dicom_gateway.storage.tables import OrderRow, StationRow, StepRow
+from dicom_gateway.storage.waiting import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """What to list; "" is anything. `date` is a local start date as YYYYMMDD, `device` a station AE title, `after` the
+    (created_at, id) of the last order seen."""
+
+    status: str = ""
+    date: str = ""
+    device: str = ""
+    modality: str = ""
+    patient_id: str = ""
+    accession_number: str = ""
+    source: str = ""
+    limit: int = 100
+    after: tuple[int, str] | None = None
+
+
+class OrderStore:
+    """The orders of the practice. `stations_of` gives the AE titles of the configured devices of a modality."""
+
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox,
+        waiting: Waiting,
+        clock: Clock,
+        random_bits: Callable[[int], int],
+        stations_of: StationsOf,
+        accession_prefix: str = "",
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._waiting = waiting
+        self._clock = clock
+        self._random_bits = random_bits
+        self._stations_of = stations_of
+        self._accession_prefix = accession_prefix
+
+    def save(self, incoming: Order, actor: Actor) -> tuple[Order, bool]:
+        """Keep an order: new, changed, or the same again; return it with everything minted, and whether it is new.
+
+        Durable when this returns. Raises Conflict (another patient than the stored order's, an accession number or
+        study of another patient, a step that cannot be left out) and InvalidDocument.
+        """
+        now = self._clock()
+
+        def run(tx: Transaction) -> tuple[Order, bool]:
+            stored = order_rows.by_number(tx, incoming.source, incoming.placer_order_number)
+            minter = Minter(self._random_bits, lambda name: order_rows.count(tx, name), self._accession_prefix)
+            order = place(incoming, stored, minter, self._stations_of, now)
+            if order is stored:
+                return order, False
+            _refuse_foreign(tx, order)
+            action = "order received" if stored is None else "order changed"
+            order_rows.change(tx, self._outbox, stored, order, now, actor, action)
+            self._waiting.look_again(tx, order, actor)
+            return order_rows.load(tx, order.id) or order, stored is None
+
+        return self._database.write(run)
+
+    def cancel(self, order_id: str, actor: Actor) -> Order:
+        """Cancel an order; raises NotFound, or IllegalTransition when a step has begun (the PMS is told so)."""
+        now = self._clock()
+
+        def run(tx: Transaction) -> Order | IllegalTransition:
+            order = order_rows.load(tx, order_id)
+            if order is None:
+                raise NotFound(f"no order {order_id}")
+            try:
+                cancelled = cancel(order)
+            except IllegalTransition as refusal:
+                record(tx, now, actor, "cancel refused", f"order {order_id}", str(refusal))
+                self._outbox.emit(tx, Event(EventType.ORDER_CANCEL_REFUSED, now, order))
+                return refusal
+            if cancelled is not order:
+                order_rows.change(tx, self._outbox, order, cancelled, now, actor, "order cancelled")
+            return cancelled
+
+        result = self._database.write(run)
+        if isinstance(result, IllegalTransition):
+            raise result
+        return result
+
+    def get(self, order_id: str) -> Order:
+        """Return an order; raises NotFound."""
+        found = self._database.read(lambda tx: order_rows.load(tx, order_id))
+        if found is None:
+            raise NotFound(f"no order {order_id}")
+        return found
+
+    def find(self, wanted: OrderFilter) -> Sequence[Order]:
+        """Return orders, newest first."""
+        query = OrderRow.select(OrderRow.document).where(*_order_conditions(wanted))
+        steps = _step_conditions(wanted)
+        if steps:
+            matching = StepRow.select(StepRow.order_id).where(*steps)
+            query = query.where(OrderRow.id.in_(matching))
+        query = query.order_by(OrderRow.created_at.desc(), OrderRow.id.desc()).limit(wanted.limit)
+        return [load_order(document) for document in self._database.read(lambda tx: tx.values(query))]
+
+    def by_status(self) -> dict[str, int]:
+        """Return how many orders stand at each status."""
+        return self._database.read(order_rows.orders_by_status)
+
+
+def _refuse_foreign(tx: Transaction, order: Order) -> None:
+    accession, study = order_rows.foreign_use(tx, order)
+    if accession:
+        raise Conflict("this accession number belongs to an order of another patient")
+    if study:
+        raise Conflict("this study instance UID belongs to another order")
+
+
+def _order_conditions(wanted: OrderFilter) -> list[Any]:
+    conditions: list[Any] = [OrderRow.id != ""]
+    for column, value in (
+        (OrderRow.status, wanted.status),
+        (OrderRow.patient_id, wanted.patient_id),
+        (OrderRow.source, wanted.source),
+    ):
+        if value:
+            conditions.append(column == value)
+    if wanted.accession_number:
+        number = wanted.accession_number
+        conditions.append((OrderRow.accession_number == number) | (OrderRow.original_accession_number == number))
+    if wanted.after:
+        at, order_id = wanted.after
+        conditions.append((OrderRow.created_at < at) | ((OrderRow.created_at == at) & (OrderRow.id < order_id)))
+    return conditions
+
+
+def _step_conditions(wanted: OrderFilter) -> list[Any]:
+    conditions: list[Any] = []
+    if wanted.date:
+        conditions.append(StepRow.start_date == wanted.date)
+    if wanted.modality:
+        conditions.append(StepRow.modality == wanted.modality)
+    if wanted.device:
+        keys = StationRow.select(StationRow.step_key).where(StationRow.ae_title == wanted.device)
+        conditions.append(StepRow.key.in_(keys))
+    return conditions

@@ -1,0 +1,260 @@
+"""Performed steps: reported by a device, kept whole, and what they mean for orders, each report in one transaction."""
+
+from collections.abc import Callable
+
+from dicom_gateway.core.envelope import StudyFacts
+from dicom_gateway.core.linking import Link, LinkReason
+from dicom_gateway.core.model import PerformedStep, Study
+from dicom_gateway.core.performed import FINAL, DuplicateInstance, dataset_of, text
+from dicom_gateway.core.ports import Clock
+from dicom_gateway.core.status import TRANSITIONS, StepEvent, event_of_performed
+from dicom_gateway.errors import NotFound
+from dicom_gateway.storage import audit, order_rows, study_rows
+from dicom_gateway.storage.audit import Actor
+from dicom_gateway.storage.codec import dump_performed_step, load_performed_step
+from dicom_gateway.storage.database import Database, Row, Transaction
+from dicom_gateway.storage.linker import is_wrong_entry, link_reference
+from dicom_gateway.storage.outbox import Outbox
+from dicom_gateway.storage.tables import (
+    InstanceRow,
+    PerformedImageRow,
+    PerformedLinkRow,
+    PerformedReferenceRow,
+    PerformedStepRow,
+    StudyRow,
+)
+
+
+class PerformedStepStore:
+    """Performed steps and the scheduled steps that they perform."""
+
+    def __init__(self, database: Database, outbox: Outbox, clock: Clock) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._clock = clock
+
+    def create(self, performed: PerformedStep, address: str) -> None:
+        """Keep a new performed step and start every scheduled step that it names. Durable when this returns.
+
+        Raises DuplicateInstance when its UID is known.
+        """
+        now = self._clock()
+        actor = Actor(performed.calling_ae_title, address)
+
+        def run(tx: Transaction) -> None:
+            if _load(tx, performed.sop_instance_uid) is not None:
+                raise DuplicateInstance(f"performed step {performed.sop_instance_uid} exists")
+            _put(tx, performed, now)
+            audit.record(tx, now, actor, "performed step created", f"performed step {performed.sop_instance_uid}")
+            for position, reference in enumerate(performed.references):
+                self.link(
+                    tx, performed, position, link_reference(tx, performed, reference, modality_of(performed)), actor
+                )
+
+        self._database.write(run)
+
+    def update(self, uid: str, change: Callable[[PerformedStep], PerformedStep], actor: Actor) -> PerformedStep:
+        """Replace a performed step by `change(stored)` and move the scheduled steps when it has ended. Durable when
+        this returns. Raises NotFound, and what `change` raises."""
+        now = self._clock()
+
+        def run(tx: Transaction) -> PerformedStep:
+            stored = _load(tx, uid)
+            if stored is None:
+                raise NotFound(f"no performed step {uid}")
+            changed = change(stored)
+            _put(tx, changed, now)
+            detail = f"{changed.status}"
+            audit.record(tx, now, actor, "performed step updated", f"performed step {uid}", detail)
+            if changed.status in FINAL:
+                self._end(tx, changed, now, actor)
+            return changed
+
+        return self._database.write(run)
+
+    def get(self, uid: str) -> PerformedStep:
+        """Return a performed step; raises NotFound."""
+        found = self._database.read(lambda tx: _load(tx, uid))
+        if found is None:
+            raise NotFound(f"no performed step {uid}")
+        return found
+
+    def link(self, tx: Transaction, performed: PerformedStep, position: int, link: Link, actor: Actor) -> None:
+        """Record what one reference of a performed step means, and start those steps."""
+        now = self._clock()
+        reference = performed.references[position]
+        tx.execute(
+            PerformedReferenceRow.insert(
+                performed_uid=performed.sop_instance_uid,
+                position=position,
+                study_instance_uid=reference.study_instance_uid,
+                accession_number=reference.accession_number,
+                link_reason=link.reason.value,
+            ).on_conflict(
+                conflict_target=[PerformedReferenceRow.performed_uid, PerformedReferenceRow.position],
+                update={PerformedReferenceRow.link_reason: link.reason.value},
+            )
+        )
+        if not link.order_id:
+            return
+        tx.insert_all(
+            PerformedLinkRow,
+            (
+                {
+                    "performed_uid": performed.sop_instance_uid,
+                    "position": position,
+                    "order_id": step.order_id,
+                    "step_id": step.step_id,
+                    "requested_procedure_id": step.requested_procedure_id,
+                }
+                for step in link.steps
+            ),
+        )
+        study = _announce(tx, performed, link, now)
+        order = order_rows.load(tx, link.order_id)
+        events = {s.step_id: StepEvent.START for s in link.steps if (s.step_status, StepEvent.START) in TRANSITIONS}
+        if order:
+            order_rows.move_steps(tx, self._outbox, order, events, now, actor, StudyFacts(study))
+        if performed.status in FINAL:
+            self._end(tx, performed, now, actor)
+
+    def _end(self, tx: Transaction, performed: PerformedStep, now: int, actor: Actor) -> None:
+        """Move every scheduled step of a performed step that has ended, and let the worker look at the studies."""
+        links = tx.rows(PerformedLinkRow.select().where(PerformedLinkRow.performed_uid == performed.sop_instance_uid))
+        for order_id in dict.fromkeys(link["order_id"] for link in links):
+            self._end_in_order(
+                tx, performed, order_id, [row for row in links if row["order_id"] == order_id], now, actor
+            )
+        if is_wrong_entry(performed):
+            _unlink(tx, performed, now)
+
+    def _end_in_order(
+        self, tx: Transaction, performed: PerformedStep, order_id: str, links: list[Row], now: int, actor: Actor
+    ) -> None:
+        order = order_rows.load(tx, order_id)
+        if order is None:
+            return
+        status_of = {step.id: step.status for step in order.steps()}
+        events = {}
+        for link in links:
+            step_id = link["step_id"]
+            reported = study_rows.reported_of(tx, order_id, [step_id])
+            event = event_of_performed((found.status for found, _ in reported.values()), is_wrong_entry(performed))
+            if event and (status_of.get(step_id), event) in TRANSITIONS:
+                events[step_id] = event
+        studies = {p.study_instance_uid for p in order.procedures} & {
+            r.study_instance_uid for r in performed.references
+        }
+        study = next((found for uid in sorted(studies) if (found := study_rows.get_study(tx, uid))), None)
+        order_rows.move_steps(tx, self._outbox, order, events, now, actor, StudyFacts(study) if study else None)
+        _name_steps(tx, performed, order_id, links)
+        procedures = {link["requested_procedure_id"] for link in links}
+        due = StudyRow.update(due_at=now).where(
+            StudyRow.order_id == order_id, StudyRow.requested_procedure_id.in_(list(procedures))
+        )
+        if tx.execute(due):
+            tx.wake("worker")
+
+
+def _load(tx: Transaction, uid: str) -> PerformedStep | None:
+    document = tx.value(
+        PerformedStepRow.select(PerformedStepRow.document).where(PerformedStepRow.sop_instance_uid == uid)
+    )
+    return load_performed_step(document) if document is not None else None
+
+
+def _put(tx: Transaction, performed: PerformedStep, now: int) -> None:
+    values = {"status": performed.status.value, "changed_at": now, "document": dump_performed_step(performed)}
+    tx.execute(
+        PerformedStepRow.insert(
+            sop_instance_uid=performed.sop_instance_uid,
+            calling_ae_title=performed.calling_ae_title,
+            created_at=performed.created_at,
+            **values,
+        ).on_conflict(
+            conflict_target=[PerformedStepRow.sop_instance_uid],
+            update={getattr(PerformedStepRow, name): value for name, value in values.items()},
+        )
+    )
+    tx.execute(PerformedImageRow.delete().where(PerformedImageRow.performed_uid == performed.sop_instance_uid))
+    rows = ({"performed_uid": performed.sop_instance_uid, "sop_instance_uid": uid} for uid in performed.image_uids)
+    tx.insert_all(PerformedImageRow, rows)
+
+
+def modality_of(performed: PerformedStep) -> str:
+    """Return the modality that a performed step names."""
+    return text(dataset_of(performed), "Modality")
+
+
+def _announce(tx: Transaction, performed: PerformedStep, link: Link, now: int) -> Study:
+    """Return the study of a linked performed step, its row made when no image has come yet."""
+    uid = link.steps[0].study_instance_uid
+    study = study_rows.get_study(tx, uid)
+    if study is None or not study.order_id:
+        study = (study or Study(uid, started_at=now, last_received_at=now, modality=modality_of(performed))).evolve(
+            order_id=link.order_id,
+            requested_procedure_id=link.requested_procedure_id,
+            link_reason=link.reason.value,
+            patient_id=link.steps[0].patient_id,
+            issuer=link.steps[0].issuer,
+            accession_number=link.steps[0].accession_number,
+        )
+        study_rows.put_study(tx, study, None)
+    return study
+
+
+def _name_steps(tx: Transaction, performed: PerformedStep, order_id: str, links: list[Row]) -> None:
+    """Give images that are linked to the procedure as a whole the one step whose performed step names them."""
+    if len(links) != 1:
+        return
+    named = PerformedImageRow.select(PerformedImageRow.sop_instance_uid).where(
+        PerformedImageRow.performed_uid == performed.sop_instance_uid
+    )
+    tx.execute(
+        InstanceRow.update(step_id=links[0]["step_id"]).where(
+            InstanceRow.order_id == order_id, InstanceRow.step_id == "", InstanceRow.sop_instance_uid.in_(named)
+        )
+    )
+
+
+def _unlink(tx: Transaction, performed: PerformedStep, now: int) -> None:
+    """Take back the links of a performed step for which the wrong line of the worklist had been picked: its images
+    wait to be matched by hand."""
+    uid = performed.sop_instance_uid
+    links = tx.rows(PerformedLinkRow.select().where(PerformedLinkRow.performed_uid == uid))
+    tx.execute(PerformedLinkRow.delete().where(PerformedLinkRow.performed_uid == uid))
+    reason = LinkReason.WRONG_ENTRY.value
+    tx.execute(PerformedReferenceRow.update(link_reason=reason).where(PerformedReferenceRow.performed_uid == uid))
+    for link in links:
+        rest = PerformedLinkRow.select().where(
+            PerformedLinkRow.order_id == link["order_id"], PerformedLinkRow.step_id == link["step_id"]
+        )
+        studies = [row for row in tx.rows(StudyRow.select().where(StudyRow.order_id == link["order_id"]))
+                   if row["requested_procedure_id"] == link["requested_procedure_id"]]  # fmt: skip
+        for study in studies:
+            _unlink_instances(tx, performed, study["study_instance_uid"], whole=not tx.rows(rest), now=now)
+
+
+def _unlink_instances(
+    tx: Transaction, performed: PerformedStep, study_instance_uid: str, whole: bool, now: int
+) -> None:
+    """Unlink the images of a performed step in one study; all that came from its device since, when no other
+    performed step remains for the scheduled step."""
+    remaining = 0
+    for instance, _ in study_rows.instances_of(tx, study_instance_uid):
+        mine = (
+            instance.header.sop_instance_uid in performed.image_uids
+            or performed.sop_instance_uid in instance.header.performed_step_uids
+            or (whole and instance.calling_ae_title == performed.calling_ae_title
+                and instance.received_at >= performed.created_at)
+        )  # fmt: skip
+        if mine:
+            study_rows.relink_instance(tx, instance.key, Link(LinkReason.WRONG_ENTRY))
+        else:
+            remaining += bool(instance.order_id)
+    if not remaining:
+        study_rows.set_study(
+            tx, study_instance_uid, order_id="", requested_procedure_id="", link_reason=LinkReason.WRONG_ENTRY.value,
+            due_at=now,
+        )  # fmt: skip
+        tx.wake("worker")

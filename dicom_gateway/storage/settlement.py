@@ -1,0 +1,165 @@
+"""Settle studies that are due: ask core.completion, end steps that nobody will report, tell the PMS.
+
+`due_at` of a study is a row, so any worker process may do this. Each study is one short transaction; doing it twice
+changes nothing.
+"""
+
+from collections.abc import Sequence
+
+from peewee import fn
+
+from dicom_gateway.core.completion import Evidence, Patience, Progress, Reported, Verdict, judge, missing
+from dicom_gateway.core.envelope import Event, EventType, StudyFacts
+from dicom_gateway.core.model import Instance, Order, RequestedProcedure, Study
+from dicom_gateway.core.ports import Clock
+from dicom_gateway.core.status import OrderStatus, StepEvent, StepStatus
+from dicom_gateway.errors import Conflict, NotFound
+from dicom_gateway.storage import audit, order_rows, study_rows
+from dicom_gateway.storage.audit import GATEWAY, Actor
+from dicom_gateway.storage.database import Database, Transaction
+from dicom_gateway.storage.outbox import Outbox
+from dicom_gateway.storage.tables import StudyRow
+
+UNFINISHED = frozenset({StepStatus.STARTED, StepStatus.DEPARTED})
+
+
+class Settlement:
+    """Finds the studies that are due and settles them."""
+
+    def __init__(self, database: Database, outbox: Outbox, clock: Clock, patience: Patience) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._clock = clock
+        self._patience = patience
+
+    def due(self, limit: int = 50) -> list[str]:
+        """Return the UIDs of studies to be settled now, longest due first."""
+        query = StudyRow.select(StudyRow.study_instance_uid).where(StudyRow.due_at <= self._clock())
+        return self._database.read(lambda tx: tx.values(query.order_by(StudyRow.due_at).limit(limit)))
+
+    def next_due(self) -> int | None:
+        """Return when the next study is due."""
+        query = StudyRow.select(fn.MIN(StudyRow.due_at)).where(StudyRow.due_at.is_null(False))
+        found = self._database.read(lambda tx: tx.value(query))
+        return int(found) if found is not None else None
+
+    def settle(self, study_instance_uid: str) -> None:
+        """Settle one study."""
+        self._database.write(lambda tx: self._settle(tx, study_instance_uid, self._clock()))
+
+    def complete_by_hand(self, study_instance_uid: str, actor: Actor) -> None:
+        """Take a study as complete because a person says so; raises NotFound, or Conflict without an order."""
+        now = self._clock()
+
+        def run(tx: Transaction) -> None:
+            study = study_rows.get_study(tx, study_instance_uid)
+            if study is None or not study.received:
+                raise NotFound(f"no study {study_instance_uid}")
+            order = order_rows.load(tx, study.order_id) if study.order_id else None
+            if order is None:
+                raise Conflict("this study belongs to no order")
+            audit.record(tx, now, actor, "study completed by hand", f"study {study_instance_uid}")
+            self._settle_linked(tx, study, order, now, by_hand=True)
+
+        self._database.write(run)
+
+    def _settle(self, tx: Transaction, study_instance_uid: str, now: int) -> None:
+        study = study_rows.get_study(tx, study_instance_uid)
+        if study is None:
+            return
+        order = order_rows.load(tx, study.order_id) if study.order_id else None
+        if order is None:
+            self._settle_unmatched(tx, study, now)
+        else:
+            self._settle_linked(tx, study, order, now)
+
+    def _settle_unmatched(self, tx: Transaction, study: Study, now: int) -> None:
+        """Tell once, when it is quiet, that a study waits to be matched; nothing of its contents is delivered."""
+        quiet_at = study.last_received_at + self._patience.quiet_seconds * 1_000_000
+        if study.received and now < quiet_at:
+            study_rows.set_study(tx, study.study_instance_uid, due_at=quiet_at)
+            return
+        told = tx.value(
+            StudyRow.select(StudyRow.unmatched_told_at).where(StudyRow.study_instance_uid == study.study_instance_uid)
+        )
+        if study.received and told is None:
+            headers = [instance.header for instance, _ in study_rows.instances_of(tx, study.study_instance_uid)]
+            self._outbox.emit(tx, Event(EventType.STUDY_UNMATCHED, now, None, StudyFacts(study, headers)))
+            study_rows.set_study(tx, study.study_instance_uid, unmatched_told_at=now)
+        study_rows.set_study(tx, study.study_instance_uid, due_at=None)
+
+    def _settle_linked(self, tx: Transaction, study: Study, order: Order, now: int, by_hand: bool = False) -> None:
+        procedure = order_rows.procedure_of(order, study.requested_procedure_id)
+        if procedure is None:
+            study_rows.set_study(tx, study.study_instance_uid, due_at=None)
+            return
+        found = study_rows.instances_of(tx, study.study_instance_uid)
+        mine = [(instance, told) for instance, told in found if instance.order_id == order.id]
+        instances = [instance for instance, _ in mine]
+        by_uid = study_rows.reported_of(tx, order.id, [step.id for step in procedure.steps])
+        reported = [report for report, _ in by_uid.values()]
+        silent = _without_report(procedure, by_uid)
+        progress = study_rows.progress_of(procedure, study, instances, reported)
+        verdict = (
+            Verdict(Evidence.MANUAL) if by_hand else self._judge(procedure, study, instances, progress, silent, now)
+        )
+        facts = StudyFacts(
+            study,
+            [instance.header for instance in instances],
+            study_rows.expected_of(procedure),
+            sorted(missing(progress)),
+        )
+        if verdict.evidence:
+            events = {step_id: StepEvent.INFER_COMPLETE for step_id in silent}
+            order = order_rows.move_steps(tx, self._outbox, order, events, now, GATEWAY, facts)
+            untold = [instance for instance, told in mine if not told]
+            self._report(tx, study, order, facts, untold, verdict.evidence, now)
+        elif verdict.incomplete:
+            self._tell_incomplete(tx, study, order, facts, now)
+        study_rows.set_study(tx, study.study_instance_uid, due_at=verdict.look_again_at)
+
+    def _judge(
+        self, procedure: RequestedProcedure, study: Study, instances: Sequence[Instance], progress: Progress,
+        silent: Sequence[str], now: int,
+    ) -> Verdict:  # fmt: skip
+        """Judge the study as its devices reported it, and the steps of devices that report nothing on their own."""
+        verdict = judge(progress, self._patience, now)
+        if not silent or not progress.reported or verdict.evidence is None:
+            return verdict
+        theirs = [instance for instance in instances if instance.step_id in ("", *silent)]
+        unreported = Progress(
+            frozenset(instance.header.sop_instance_uid for instance in theirs),
+            study.last_received_at,
+            expected=study_rows.expected_of(procedure, silent),
+        )
+        rest = judge(unreported, self._patience, now)
+        return verdict if rest.evidence else rest
+
+    def _report(
+        self, tx: Transaction, study: Study, order: Order, facts: StudyFacts, untold: Sequence[Instance],
+        evidence: Evidence, now: int,
+    ) -> None:  # fmt: skip
+        """Queue study.received once, and study.updated for what comes later."""
+        late = study.reported_at is not None
+        if not untold:
+            return
+        kind = EventType.STUDY_UPDATED if late else EventType.STUDY_RECEIVED
+        keys = tuple(instance.key for instance in untold)
+        self._outbox.emit(tx, Event(kind, now, order, facts, keys, evidence.value, late))
+        study_rows.told(tx, keys, now)
+        if not late:
+            study_rows.set_study(tx, study.study_instance_uid, reported_at=now, evidence=evidence.value)
+
+    def _tell_incomplete(self, tx: Transaction, study: Study, order: Order, facts: StudyFacts, now: int) -> None:
+        told = tx.value(
+            StudyRow.select(StudyRow.incomplete_told_at).where(StudyRow.study_instance_uid == study.study_instance_uid)
+        )
+        if told is None and order.status in (OrderStatus.STARTED, OrderStatus.COMPLETED):
+            self._outbox.emit(tx, Event(EventType.ORDER_INCOMPLETE, now, order, facts))
+            study_rows.set_study(tx, study.study_instance_uid, incomplete_told_at=now)
+
+
+def _without_report(procedure: RequestedProcedure, by_uid: dict[str, tuple[Reported, set[str]]]) -> list[str]:
+    """Return the started steps that no performed step speaks for."""
+    spoken_for = {step_id for _, step_ids in by_uid.values() for step_id in step_ids}
+    return [step.id for step in procedure.steps if step.status in UNFINISHED and step.id not in spoken_for]

@@ -1,0 +1,261 @@
+"""Received studies: each object is indexed, linked and its steps moved in one transaction; reads for API and page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dicom_gateway.core.envelope import StudyFacts
+from dicom_gateway.core.linking import Link, LinkReason
+from dicom_gateway.core.local_time import SECOND
+from dicom_gateway.core.model import Instance, InstanceHeader, Order, StoredObject, Study
+from dicom_gateway.core.ports import Clock
+from dicom_gateway.core.status import OPEN, StepEvent
+from dicom_gateway.errors import NotFound
+from dicom_gateway.storage import audit, order_rows, study_rows
+from dicom_gateway.storage.audit import Actor
+from dicom_gateway.storage.database import Database, Transaction
+from dicom_gateway.storage.linker import link_instance
+from dicom_gateway.storage.outbox import Outbox
+from dicom_gateway.storage.tables import InstanceRow, QuarantineRow, StudyRow
+
+
+class Received(StrEnum):
+    """What a received object turned out to be."""
+
+    NEW = "new"
+    SAME = "same"  # the same bytes once more: nothing new is kept
+    RE_ENCODED = "re-encoded"  # the same instance in another transfer syntax: kept as a version
+    CONFLICT = "conflict"  # the same instance with other contents: kept as a version
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A refused object of which a bounded copy is kept."""
+
+    calling_ae_title: str
+    address: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    dimse_status: int
+    reason: str
+    object_name: str
+    data_length: int
+
+
+class StudyStore:
+    """Studies, their instances, and what was refused."""
+
+    def __init__(self, database: Database, outbox: Outbox, clock: Clock, quiet_seconds: int) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._clock = clock
+        self._quiet = quiet_seconds * SECOND
+
+    def find_same(self, sop_instance_uid: str, transfer_syntax_uid: str, sha256: str) -> Instance | None:
+        """Return the instance that has just these bytes."""
+        query = InstanceRow.select().where(
+            InstanceRow.sop_instance_uid == sop_instance_uid,
+            InstanceRow.transfer_syntax_uid == transfer_syntax_uid,
+            InstanceRow.sha256 == sha256,
+        )
+        row = self._database.read(lambda tx: tx.row(query))
+        return study_rows.instance_of(row) if row else None
+
+    def restore(self, instance: Instance, stored: StoredObject) -> None:
+        """Point an instance whose file is gone to the same bytes, received again."""
+        query = InstanceRow.update(object_name=stored.name, data_offset=stored.offset)
+        self._database.write(lambda tx: tx.execute(query.where(InstanceRow.key == instance.key)))
+
+    def receive(self, header: InstanceHeader, stored: StoredObject, calling_ae_title: str, address: str) -> Received:
+        """Index an object whose bytes are durable; link it and move its step. Durable when this returns.
+
+        SAME means that its bytes are known already and the caller's file is not referred to.
+        """
+        now = self._clock()
+        actor = Actor(calling_ae_title, address)
+
+        def run(tx: Transaction) -> Received:
+            kind, version = _compare(tx, header, stored)
+            if kind is Received.SAME:
+                return kind
+            # A further version belongs nowhere by itself: the first stays current until a person chooses.
+            link = link_instance(tx, header) if version == 1 else Link(LinkReason.VERSION)
+            flags = header.flags if kind is Received.NEW else (*header.flags, kind.value)
+            self._put_study(tx, header, link, now, counted=version == 1)
+            instance = Instance(
+                key=0,
+                header=header,
+                stored=stored,
+                received_at=now,
+                calling_ae_title=calling_ae_title,
+                version=version,
+                current=version == 1,
+                order_id=link.order_id,
+                step_id=link.step_id,
+                link_reason=link.reason.value,
+                flags=flags,
+            )
+            study_rows.add_instance(tx, instance)
+            if version > 1:
+                audit.raise_alarm(tx, now, f"instance {kind.value}", header.sop_instance_uid, f"from {actor.who}")
+            elif link.order_id:
+                self._start(tx, link, header, now, actor)
+            elif link.reason is LinkReason.PATIENT_DIFFERS:
+                audit.raise_alarm(tx, now, link.reason.value, f"study {header.study_instance_uid}", f"from {actor.who}")
+            return kind
+
+        return self._database.write(run)
+
+    def _put_study(self, tx: Transaction, header: InstanceHeader, link: Link, now: int, counted: bool) -> None:
+        uid = header.study_instance_uid
+        known = study_rows.get_study(tx, uid)
+        study = known or Study(
+            uid,
+            patient_id=header.patient_id.strip(),
+            issuer=header.issuer.strip(),
+            patient_name=header.patient_name,
+            accession_number=header.accession_number.strip(),
+            modality=header.modality,
+            started_at=now,
+        )
+        if not study.order_id:
+            study = study.evolve(
+                order_id=link.order_id,
+                requested_procedure_id=link.requested_procedure_id,
+                link_reason=link.reason.value,
+                modality=study.modality or header.modality,
+                patient_name=study.patient_name or header.patient_name,
+            )
+        if counted:
+            study = study.evolve(received=study.received + 1, last_received_at=now)
+        study_rows.put_study(tx, study, now + self._quiet)
+        if known is None or counted:
+            self._look_soon(tx, study, link, now)
+
+    def _look_soon(self, tx: Transaction, study: Study, link: Link, now: int) -> None:
+        """Let the worker look at once where a performed step of this study has ended: this may be its last image."""
+        if study.reported_at is not None or not link.order_id:
+            return
+        reported = study_rows.reported_of(tx, link.order_id, [step.step_id for step in link.steps])
+        if any(found.image_uids for found, _ in reported.values()):
+            study_rows.set_study(tx, study.study_instance_uid, due_at=now)
+            tx.wake("worker")
+
+    def _start(self, tx: Transaction, link: Link, header: InstanceHeader, now: int, actor: Actor) -> None:
+        """Move the steps that a first image starts."""
+        order = order_rows.load(tx, link.order_id)
+        events = {step.step_id: StepEvent.START for step in link.steps if step.step_status in OPEN}
+        if order and events:
+            study = study_rows.get_study(tx, header.study_instance_uid)
+            facts = StudyFacts(study, (header,), _expected(order, link)) if study else None
+            order_rows.move_steps(tx, self._outbox, order, events, now, actor, facts)
+
+    def quarantine(self, refused: Quarantined) -> None:
+        """Record an object that was refused, with an alarm."""
+        now = self._clock()
+
+        def run(tx: Transaction) -> None:
+            tx.execute(
+                QuarantineRow.insert(
+                    at=now,
+                    calling_ae_title=refused.calling_ae_title,
+                    address=refused.address,
+                    sop_class_uid=refused.sop_class_uid,
+                    sop_instance_uid=refused.sop_instance_uid,
+                    dimse_status=refused.dimse_status,
+                    reason=refused.reason,
+                    object_name=refused.object_name,
+                    data_length=refused.data_length,
+                )
+            )
+            audit.raise_alarm(tx, now, "object refused", refused.calling_ae_title, refused.reason)
+
+        self._database.write(run)
+
+    def quarantined(self) -> list[Quarantined]:
+        """Return what was refused, newest first."""
+        rows = self._database.read(lambda tx: tx.rows(QuarantineRow.select().order_by(QuarantineRow.key.desc())))
+        return [Quarantined(**{k: v for k, v in row.items() if k not in ("key", "at")}) for row in rows]
+
+    def find(self, order_id: str = "", limit: int = 100, before: tuple[int, str] | None = None) -> Sequence[Study]:
+        """Return received studies, newest first; `before` is (last_received_at, UID) of the last one seen."""
+        query = StudyRow.select().where(StudyRow.received > 0)
+        if order_id:
+            query = query.where(StudyRow.order_id == order_id)
+        if before:
+            at, uid = before
+            query = query.where(
+                (StudyRow.last_received_at < at)
+                | ((StudyRow.last_received_at == at) & (StudyRow.study_instance_uid < uid))
+            )
+        query = query.order_by(StudyRow.last_received_at.desc(), StudyRow.study_instance_uid.desc()).limit(limit)
+        return [study_rows.study_of(row) for row in self._database.read(lambda tx: tx.rows(query))]
+
+    def get(self, study_instance_uid: str) -> tuple[Study, Sequence[Instance]]:
+        """Return a study and all its instances, versions included; raises NotFound."""
+
+        def run(tx: Transaction) -> tuple[Study, Sequence[Instance]]:
+            study = study_rows.get_study(tx, study_instance_uid)
+            if study is None or not study.received:
+                raise NotFound(f"no study {study_instance_uid}")
+            query = InstanceRow.select().where(InstanceRow.study_instance_uid == study_instance_uid)
+            return study, [study_rows.instance_of(row) for row in tx.rows(query.order_by(InstanceRow.key))]
+
+        return self._database.read(run)
+
+    def instance(self, sop_instance_uid: str) -> Instance:
+        """Return the current version of an instance; raises NotFound."""
+        query = InstanceRow.select().where(InstanceRow.sop_instance_uid == sop_instance_uid, InstanceRow.current == 1)
+        row = self._database.read(lambda tx: tx.row(query))
+        if row is None:
+            raise NotFound(f"no instance {sop_instance_uid}")
+        return study_rows.instance_of(row)
+
+    def instances(self, keys: Sequence[int]) -> list[Instance]:
+        """Return instances by key, in the order of the keys."""
+
+        def run(tx: Transaction) -> dict[int, Instance]:
+            found: dict[int, Instance] = {}
+            for start in range(0, len(keys), 500):
+                query = InstanceRow.select().where(InstanceRow.key.in_(list(keys[start : start + 500])))
+                found |= {row["key"]: study_rows.instance_of(row) for row in tx.rows(query)}
+            return found
+
+        by_key = self._database.read(run)
+        return [by_key[key] for key in keys if key in by_key]
+
+    def knows_object(self, name: str) -> bool:
+        """Say whether a file of the object store belongs to an instance or to the quarantine."""
+        queries = (
+            InstanceRow.select(InstanceRow.key).where(InstanceRow.object_name == name),
+            QuarantineRow.select(QuarantineRow.key).where(QuarantineRow.object_name == name),
+        )
+        return self._database.read(lambda tx: any(tx.value(query) is not None for query in queries))
+
+    def object_names(self, after: int, limit: int) -> list[tuple[int, str]]:
+        """Return (key, name on disk) of instances after a key, for checking the store against the index."""
+        query = InstanceRow.select(InstanceRow.key, InstanceRow.object_name).where(InstanceRow.key > after)
+        rows = self._database.read(lambda tx: tx.rows(query.order_by(InstanceRow.key).limit(limit)))
+        return [(row["key"], row["object_name"]) for row in rows]
+
+
+def _compare(tx: Transaction, header: InstanceHeader, stored: StoredObject) -> tuple[Received, int]:
+    """Return what the object is beside those of the same SOP Instance UID, and which version it would be."""
+    query = InstanceRow.select(InstanceRow.transfer_syntax_uid, InstanceRow.sha256, InstanceRow.version).where(
+        InstanceRow.sop_instance_uid == header.sop_instance_uid
+    )
+    known = tx.rows(query)
+    if not known:
+        return Received.NEW, 1
+    version = max(row["version"] for row in known) + 1
+    syntaxes = {row["transfer_syntax_uid"] for row in known}
+    if any(
+        row["sha256"] == stored.sha256 and row["transfer_syntax_uid"] == stored.transfer_syntax_uid for row in known
+    ):
+        return Received.SAME, version
+    return (Received.CONFLICT if stored.transfer_syntax_uid in syntaxes else Received.RE_ENCODED), version
+
+
+def _expected(order: Order, link: Link) -> int | None:
+    procedure = order_rows.procedure_of(order, link.requested_procedure_id)
+    return study_rows.expected_of(procedure) if procedure else None

@@ -1,0 +1,177 @@
+"""Studies and instances as rows, inside somebody's transaction."""
+
+import json
+from collections.abc import Sequence
+
+from dicom_gateway.core.completion import Progress, Reported
+from dicom_gateway.core.linking import Link
+from dicom_gateway.core.model import Instance, RequestedProcedure, StoredObject, Study
+from dicom_gateway.core.status import PerformedStatus
+from dicom_gateway.storage.codec import dump_header, load_header
+from dicom_gateway.storage.database import Row, Transaction
+from dicom_gateway.storage.tables import (
+    InstanceRow,
+    PerformedImageRow,
+    PerformedLinkRow,
+    PerformedStepRow,
+    StudyRow,
+)
+
+_STUDY_FIELDS = (
+    "study_instance_uid",
+    "order_id",
+    "requested_procedure_id",
+    "link_reason",
+    "patient_id",
+    "issuer",
+    "patient_name",
+    "accession_number",
+    "modality",
+    "started_at",
+    "last_received_at",
+    "reported_at",
+    "evidence",
+    "received",
+)
+
+
+def study_of(row: Row) -> Study:
+    """Return a study from its row."""
+    return Study(**{name: row[name] for name in _STUDY_FIELDS})
+
+
+def get_study(tx: Transaction, study_instance_uid: str) -> Study | None:
+    """Return a study by its UID."""
+    row = tx.row(StudyRow.select().where(StudyRow.study_instance_uid == study_instance_uid))
+    return study_of(row) if row else None
+
+
+def put_study(tx: Transaction, study: Study, due_at: int | None) -> None:
+    """Write a study, new or changed, and when to look at it again."""
+    values = {name: getattr(study, name) for name in _STUDY_FIELDS[1:]} | {"due_at": due_at}
+    tx.execute(
+        StudyRow.insert(study_instance_uid=study.study_instance_uid, **values).on_conflict(
+            conflict_target=[StudyRow.study_instance_uid],
+            update={getattr(StudyRow, name): value for name, value in values.items()},
+        )
+    )
+
+
+def set_study(tx: Transaction, study_instance_uid: str, **values: object) -> None:
+    """Change columns of a study."""
+    tx.execute(StudyRow.update(**values).where(StudyRow.study_instance_uid == study_instance_uid))
+
+
+def instance_of(row: Row) -> Instance:
+    """Return an instance from its row."""
+    stored = StoredObject(
+        row["object_name"], row["transfer_syntax_uid"], row["data_offset"], row["data_length"], row["sha256"]
+    )
+    return Instance(
+        key=row["key"],
+        header=load_header(row["header"]),
+        stored=stored,
+        received_at=row["received_at"],
+        calling_ae_title=row["calling_ae_title"],
+        version=row["version"],
+        current=bool(row["current"]),
+        order_id=row["order_id"],
+        step_id=row["step_id"],
+        link_reason=row["link_reason"],
+        flags=tuple(json.loads(row["flags"])),
+    )
+
+
+def add_instance(tx: Transaction, instance: Instance) -> int:
+    """Index a received object; return its key."""
+    header, stored = instance.header, instance.stored
+    query = InstanceRow.insert(
+        sop_instance_uid=header.sop_instance_uid,
+        version=instance.version,
+        current=int(instance.current),
+        sop_class_uid=header.sop_class_uid,
+        study_instance_uid=header.study_instance_uid,
+        series_instance_uid=header.series_instance_uid,
+        accession_number=header.accession_number.strip(),
+        transfer_syntax_uid=stored.transfer_syntax_uid,
+        sha256=stored.sha256,
+        object_name=stored.name,
+        data_offset=stored.offset,
+        data_length=stored.length,
+        received_at=instance.received_at,
+        calling_ae_title=instance.calling_ae_title,
+        order_id=instance.order_id,
+        step_id=instance.step_id,
+        link_reason=instance.link_reason,
+        flags=json.dumps(instance.flags),
+        header=dump_header(header),
+    )
+    return int(tx.execute(query))
+
+
+def instances_of(tx: Transaction, study_instance_uid: str) -> list[tuple[Instance, bool]]:
+    """Return the current instances of a study in the order they came, each with whether an event has shown it."""
+    query = (
+        InstanceRow.select()
+        .where(InstanceRow.study_instance_uid == study_instance_uid, InstanceRow.current == 1)
+        .order_by(InstanceRow.key)
+    )
+    return [(instance_of(row), row["told_at"] is not None) for row in tx.rows(query)]
+
+
+def relink_instance(tx: Transaction, key: int, link: Link) -> None:
+    """Write where an instance belongs now."""
+    tx.execute(
+        InstanceRow.update(order_id=link.order_id, step_id=link.step_id, link_reason=link.reason.value).where(
+            InstanceRow.key == key
+        )
+    )
+
+
+def told(tx: Transaction, keys: Sequence[int], now: int) -> None:
+    """Mark instances as shown by an event."""
+    for start in range(0, len(keys), 500):
+        tx.execute(InstanceRow.update(told_at=now).where(InstanceRow.key.in_(list(keys[start : start + 500]))))
+
+
+def reported_of(tx: Transaction, order_id: str, step_ids: Sequence[str]) -> dict[str, tuple[Reported, set[str]]]:
+    """Return the performed steps of scheduled steps: by UID what was reported, and which of the steps it performs."""
+    links = tx.rows(
+        PerformedLinkRow.select(PerformedLinkRow.step_id, PerformedStepRow)
+        .join(PerformedStepRow, on=(PerformedStepRow.sop_instance_uid == PerformedLinkRow.performed_uid))
+        .where(PerformedLinkRow.order_id == order_id, PerformedLinkRow.step_id.in_(list(step_ids)))
+    )
+    found: dict[str, tuple[Reported, set[str]]] = {}
+    for row in links:
+        uid = row["sop_instance_uid"]
+        if uid not in found:
+            images = frozenset(
+                tx.values(
+                    PerformedImageRow.select(PerformedImageRow.sop_instance_uid).where(
+                        PerformedImageRow.performed_uid == uid
+                    )
+                )
+            )
+            found[uid] = (Reported(PerformedStatus(row["status"]), row["changed_at"], images), set())
+        found[uid][1].add(row["step_id"])
+    return found
+
+
+def expected_of(procedure: RequestedProcedure, step_ids: Sequence[str] = ()) -> int | None:
+    """Return how many images a procedure, or some of its steps, expects; None when one of them does not say."""
+    steps = [step for step in procedure.steps if not step_ids or step.id in step_ids]
+    counts = [step.expected_instances for step in steps]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known and len(known) == len(counts) else None
+
+
+def progress_of(
+    procedure: RequestedProcedure, study: Study, instances: Sequence[Instance], reported: Sequence[Reported]
+) -> Progress:
+    """Return what is known of the progress of a procedure's study."""
+    return Progress(
+        received_uids=frozenset(instance.header.sop_instance_uid for instance in instances),
+        last_received_at=study.last_received_at,
+        reported=reported,
+        expected=expected_of(procedure),
+    )
