@@ -84,7 +84,7 @@ class Period:
 
     def combines_with(self, other: "Period") -> bool:
         """Whether a date and a time key are one period: both ranges, of the same form."""
-        return self.form is other.form and self.form not in (Form.SINGLE, Form.OPEN)
+        return self.form is other.form and self.form is not Form.SINGLE
 
 
 def parse_period(vr: str, text: str) -> Period:

@@ -24,6 +24,7 @@ class Item(NamedTuple):
 
 
 def step_description(item: Item) -> str:
+    """Return the step's description; one is made up only where no protocol code stands in for it (1C)."""
     order, procedure, step = item
     if step.description or step.protocol_codes:
         return step.description
@@ -31,6 +32,7 @@ def step_description(item: Item) -> str:
 
 
 def procedure_description(item: Item) -> str:
+    """Return the procedure's description; one is made up only where no code stands in for it (1C)."""
     _, procedure, step = item
     if procedure.description or procedure.code:
         return procedure.description
@@ -38,24 +40,29 @@ def procedure_description(item: Item) -> str:
 
 
 def protocol_codes(item: Item) -> tuple[Code, ...]:
+    """Return the protocol's own codes, then those of the teeth: a device reads the first one as its program."""
     return (*item.step.protocol_codes, *(tooth_code(tooth) for tooth in item.step.teeth))
 
 
 def step_comments(item: Item) -> str:
+    """Return the teeth as text, or ""."""
     return f"Teeth (FDI): {', '.join(item.step.teeth)}" if item.step.teeth else ""
 
 
 def neutered(item: Item) -> str:
+    """Return PatientSexNeutered (PS3.3 C.2.3)."""
     return {True: "ALTERED", False: "UNALTERED", None: ""}[item.order.patient.neutered]
 
 
 def responsible_role(item: Item) -> str:
+    """Return ResponsiblePersonRole, which only a responsible person has."""
     return "OWNER" if item.order.patient.responsible_person else ""
 
 
 def identifier_type(other: OtherPatientID) -> str:
+    """Return TypeOfPatientID (PS3.3 C.2.2, type 1): TEXT, RFID or BARCODE."""
     kinds = {"microchip": "RFID", "rfid": "RFID", "barcode": "BARCODE"}
-    return kinds.get(other.type.strip().lower(), "TEXT")  # PS3.3 C.2.2.1: type 1
+    return kinds.get(other.type.strip().lower(), "TEXT")
 
 
 def if_it_fits(path: str) -> Callable[[Item], str]:

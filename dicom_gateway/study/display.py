@@ -1,11 +1,11 @@
-"""From stored values to what a person sees, for one grey frame (PS3.3 C.11.1 modality, C.11.2 VOI, C.11.6 presentation).
+"""From stored values to what a person sees, for one grey frame (PS3.3 C.11.1 modality, C.11.2 VOI, C.11.6 display).
 
 Of several windows or tables the first counts; without any, from the smallest to the largest value. Pixel padding
 (PS3.3 C.7.5.1.1.2) is shown black and decides nothing.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ def functional_group(data_set: Dataset, frame: int, keyword: str) -> Dataset:
     shared = data_set.get("SharedFunctionalGroupsSequence") or []
     for groups in (*per_frame[frame : frame + 1], *shared[:1]):
         if items := groups.get(keyword):
-            return items[0]
+            return cast(Dataset, items[0])
     return data_set
 
 
@@ -102,9 +102,8 @@ def _largest_level(source: Dataset) -> int:
 
 def is_inverted(data_set: Dataset) -> bool:
     """Whether the smallest value is white; MONOCHROME1 and INVERSE say the same thing, not it twice."""
-    return (
-        data_set.get("PhotometricInterpretation") == "MONOCHROME1" or data_set.get("PresentationLUTShape") == "INVERSE"
-    )
+    white_first = data_set.get("PhotometricInterpretation") == "MONOCHROME1"
+    return white_first or str(data_set.get("PresentationLUTShape", "")) == "INVERSE"
 
 
 def grey_levels(values: Values, data_set: Dataset, frame: int) -> NDArray[np.uint8]:

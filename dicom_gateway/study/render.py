@@ -1,4 +1,4 @@
-"""One frame of a stored file -> a small JPEG (PS3.3 C.7.6.3). Runs in the decoder child and nowhere else: decoders crash.
+"""One frame of a stored file -> a small JPEG (PS3.3 C.7.6.3). Runs in the decoder child only: decoders crash.
 
 A file that has no picture by its nature, or whose pixel data has not the length that its header says, gives a
 labelled tile; what fails to decode raises whatever the decoder raises.
@@ -19,7 +19,15 @@ from pydicom.pixels.utils import pixel_array
 
 from dicom_gateway.core.model import Thumbnail
 from dicom_gateway.study.display import first_number, grey_levels, hide_padding, is_inverted
-from dicom_gateway.study.encoding import DEFLATED_SYNTAXES, PIXEL_DATA, UNDEFINED, encoding_of, view_of
+from dicom_gateway.study.encoding import (
+    BIG_ENDIAN,
+    DEFLATED_SYNTAXES,
+    EXPLICIT,
+    IMPLICIT,
+    PIXEL_DATA,
+    UNDEFINED,
+    view_of,
+)
 from dicom_gateway.study.pixel_length import PixelDescription, native_length
 from dicom_gateway.study.tile import jpeg_of, no_preview, tile
 
@@ -39,6 +47,8 @@ _LABELS: Final = {
     f"{_STORAGE}9.": "waveform",
 }
 _VIDEO_SYNTAXES: Final = ("1.2.840.10008.1.2.4.10", "1.2.840.10008.1.2.7.")  # MPEG-2, MPEG-4, HEVC; SMPTE ST 2110
+
+_ENCODINGS: Final = {(True, True): IMPLICIT, (False, True): EXPLICIT, (False, False): BIG_ENDIAN}  # implicit, little
 
 
 def _label(data_set: Dataset) -> str:
@@ -74,8 +84,9 @@ def _tile_instead(file: BinaryIO, data_set: FileDataset) -> Thumbnail | None:
     if syntax in DEFLATED_SYNTAXES:
         return None if 0 < frame_bytes <= MAX_FRAME_BYTES else no_preview(modality)
     view = view_of(file)
+    implicit, little = data_set.original_encoding
     try:
-        tag, _, length, value = encoding_of(view, syntax)[0].head(view, 0)
+        tag, _, length, value = _ENCODINGS[bool(implicit), bool(little)].head(view, 0)
     except struct.error:
         tag, length, value = 0, 0, 0
     if tag not in PIXEL_DATA:
@@ -96,7 +107,8 @@ def _reduced(pixels: NDArray[Any], size: int) -> NDArray[np.float32]:
     for row in range(step):
         for column in range(step):
             total += whole[row::step, column::step]
-    return total / np.float32(step * step)
+    total /= np.float32(step * step)
+    return total
 
 
 def _colour(pixels: NDArray[Any], data_set: Dataset, size: int) -> NDArray[np.uint8]:
@@ -105,7 +117,7 @@ def _colour(pixels: NDArray[Any], data_set: Dataset, size: int) -> NDArray[np.ui
         pixels = apply_color_lut(pixels, data_set)
         bits = 16 if pixels.max() > 255 else 8  # tables of 8-bit colours in 16-bit entries are common
     levels = _reduced(pixels[..., :3], size) * np.float32(255 / ((1 << bits) - 1))
-    return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(levels, 0, 255)), np.uint8)
 
 
 def _display_size(data_set: Dataset, rows: int, columns: int, size: int) -> tuple[int, int]:
