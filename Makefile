@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check format clean
+.PHONY: setup run test check format clean peers
 
 # The stamp makes a second call cost nothing; a changed lock or pyproject.toml sets up again.
 .venv/.ready: requirements.lock pyproject.toml
@@ -18,6 +18,10 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# dcmjs-dimse, an independent device for the tests (needs npm).
+peers:
+	cd conformance/dcmjs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 check: setup
 	$(BIN)/ruff format --check .

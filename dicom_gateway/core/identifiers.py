@@ -46,11 +46,15 @@ def has_control_characters(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Minter:
-    """Makes identifiers: `random_bits(n)` gives an n-bit integer, `count(name)` the next of a durable counter."""
+    """Makes identifiers: `random_bits(n)` gives an n-bit integer, `count(name)` the next of a durable counter.
+
+    `is_taken` says whether an accession number is in use: a PMS may have given one that looks like ours.
+    """
 
     random_bits: Callable[[int], int]
     count: Callable[[str], int]
     accession_prefix: str = ""
+    is_taken: Callable[[str], bool] = lambda number: False
 
     def uid(self) -> str:
         """Return a new UID under 2.25 (PS3.5 B.2, a random UUID)."""
@@ -61,8 +65,11 @@ class Minter:
         return f"{self.random_bits(104):026x}"
 
     def accession_number(self) -> str:
-        """Return the next accession number: the practice's prefix and a counter of 10 digits, easy to type."""
-        return f"{self.accession_prefix}{self.count('accession_number'):0{COUNTER_DIGITS}}"
+        """Return the next free accession number: the practice's prefix and a counter of 10 digits, easy to type."""
+        while True:
+            number = f"{self.accession_prefix}{self.count('accession_number'):0{COUNTER_DIGITS}}"
+            if not self.is_taken(number):
+                return number
 
     def procedure_id(self) -> str:
         """Return the next RequestedProcedureID."""

@@ -109,9 +109,7 @@ def link(keys: LinkKeys, candidates: Sequence[Candidate]) -> Link:
             live = _only_open_procedure(live)
             if not live:
                 return Link(LinkReason.SEVERAL_PROCEDURES, candidates=tuple(agreeing))
-        exact = reason in (LinkReason.PERFORMED_STEP, LinkReason.STEP_REFERENCE)
-        steps = tuple(live) if exact else _steps_meant(keys, live)
-        return Link(reason, steps)
+        return Link(reason, _steps_meant(keys, _of_one_procedure(keys, live)))
     return Link(LinkReason.NO_ORDER)
 
 
@@ -177,9 +175,19 @@ def _only_open_procedure(found: list[Candidate]) -> list[Candidate]:
     return [c for c in found if (c.order_id, c.requested_procedure_id) in procedures] if len(procedures) == 1 else []
 
 
+def _of_one_procedure(keys: LinkKeys, found: list[Candidate]) -> list[Candidate]:
+    """Keep the procedure of the object's own study, else the first: one performed step may serve several."""
+    own = [c for c in found if c.study_instance_uid == keys.study_instance_uid] or found
+    first = own[0]
+    return [
+        c for c in own if (c.order_id, c.requested_procedure_id) == (first.order_id, first.requested_procedure_id)
+    ]
+
+
 def _steps_meant(keys: LinkKeys, found: list[Candidate]) -> tuple[Candidate, ...]:
-    """Return the step inside the study: the one whose performed step names the instance, else those of that modality
-    (the only one, as a rule), else all: the procedure as a whole."""
+    """Return the step inside the study: the one that a reference names, else the one whose performed step names the
+    instance, else those of that modality (the only one, as a rule), else all: the procedure as a whole."""
+    referred = _by_reference(keys, found)
     named = [c for c in found if (c.order_id, c.step_id) in keys.named_by]
     same = [c for c in found if c.modality == keys.modality]
-    return tuple(named or same or found)
+    return tuple(referred or named or same or found)

@@ -4,6 +4,7 @@ Lengths are those of the DICOM attribute that will carry the value (PS3.5 6.2); 
 too long for SH is not refused: a short one is minted and the original kept (core/orders.py).
 """
 
+import re
 from datetime import date, datetime, time
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
@@ -32,6 +33,8 @@ from dicom_gateway.core.model import Code, Order, OtherPatientID, Patient, Reque
 from dicom_gateway.core.teeth import parse_teeth
 from dicom_gateway.errors import InvalidDocument, InvalidValue
 
+_ISO_DATE = re.compile(r"(?:1[5-9]|2\d)\d\d-\d\d-\d\d")  # from 1500 to 2999
+
 
 def _plain(value: str) -> str:
     value = value.strip()
@@ -50,7 +53,7 @@ def _person_name(value: str) -> str:
         raise ValueError(f"each component group of a person name has at most {PN_GROUP_LENGTH} characters")
     if any(group.count("^") > 4 for group in groups):
         raise ValueError("a person name has at most five components, separated by ^")
-    return value.strip()
+    return value.strip() if value.strip("=^ ") else ""  # separators alone are no name
 
 
 def _uid(value: str) -> str:
@@ -74,6 +77,15 @@ def _code_string(value: str) -> str:
     ):
         raise ValueError("must be a DICOM code such as DX: 1 to 16 capital letters, digits, spaces or underscores")
     return value
+
+
+def _iso_date(value: object) -> object:
+    """Let through a date as text only: pydantic takes a number as seconds since 1970."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or _ISO_DATE.fullmatch(value.strip()) is None:
+        raise ValueError("must be a date such as 2019-05-01")
+    return value.strip()
 
 
 def _none_is_empty(value: object) -> object:
@@ -130,7 +142,7 @@ class PatientDocument(_Document):
     id: Annotated[Text, Field(min_length=1)]
     issuer: Text = ""
     name: Annotated[PersonName, Field(min_length=1, description="DICOM person name, for example Doe^Rex")]
-    birth_date: date | None = None
+    birth_date: Annotated[date | None, BeforeValidator(_iso_date)] = None
     sex: Literal["M", "F", "O", ""] = ""
     weight_kg: Annotated[float, Field(gt=0, lt=100_000)] | None = None
     size_m: Annotated[float, Field(gt=0, lt=100)] | None = None
@@ -185,7 +197,11 @@ class StepDocument(_Document):
         if not isinstance(value, str):
             raise ValueError('must be a text such as "2026-11-23T10:15:00"')
         text = value.strip()
-        moment = datetime.combine(date.fromisoformat(text), time()) if len(text) == 10 else datetime.fromisoformat(text)
+        try:
+            day = date.fromisoformat(text) if len(text) == 10 else None
+            moment = datetime.combine(day, time()) if day else datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError("must be a date and time such as 2026-11-23T10:15:00, or a date") from None
         if not 1900 <= moment.year <= 2999:
             raise ValueError("must be a year from 1900 to 2999")
         return moment.replace(microsecond=0)
@@ -272,7 +288,7 @@ def to_order(parsed: OrderDocument, zone: ZoneInfo) -> Order:
             try:
                 steps.append(step.to_step(zone))
             except InvalidValue as error:
-                errors.append(InvalidValue(str(error), f"procedures[{p}].steps[{s}].teeth"))
+                errors.append(InvalidValue(str(error), f"procedures[{p}].steps[{s}].{error.field}"))
         code = procedure.code.to_code() if procedure.code else None
         procedures.append(
             RequestedProcedure(
@@ -291,7 +307,10 @@ def to_order(parsed: OrderDocument, zone: ZoneInfo) -> Order:
 
 def invalid_values(error: ValidationError) -> list[InvalidValue]:
     """Return what pydantic found, each with its dotted field."""
-    return [_invalid(item) for item in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    inside = {item["loc"][:n] for item in found for n in range(len(item["loc"]))}
+    # A list whose item is wrong counts as too short as well; the item's own error says it all.
+    return [_invalid(item) for item in found if item["type"] != "too_short" or item["loc"] not in inside]
 
 
 def _invalid(item: Any) -> InvalidValue:
@@ -305,6 +324,10 @@ def _invalid(item: Any) -> InvalidValue:
 _WORDS = {
     "missing": "is required",
     "extra_forbidden": "is not a field of an order",
+    "model_type": "must be a JSON object",
+    "tuple_type": "must be a list",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
 }
 
 

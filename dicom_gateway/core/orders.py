@@ -20,7 +20,8 @@ def place(incoming: Order, stored: Order | None, minter: Minter, stations_of: St
     """Return the order to store: `incoming` with everything minted, or `stored` replaced by it.
 
     Returns a value equal to `stored` when nothing changed. Raises Conflict for another patient than the stored
-    order's, or a step that cannot be left out any more; InvalidDocument for ids that stand twice.
+    order's, a step that cannot be left out any more or stands in another procedure, or another study UID of a
+    procedure that has begun; InvalidDocument for ids that stand twice.
     """
     _check_ids(incoming)
     if stored is None:
@@ -32,6 +33,7 @@ def place(incoming: Order, stored: Order | None, minter: Minter, stations_of: St
     changed = _with_accession(incoming, stored, minter).evolve(
         id=stored.id, created_at=stored.created_at, version=stored.version, procedures=procedures
     )
+    _check_steps(changed)
     changed = changed.evolve(status=order_status(step.status for step in changed.steps()))
     return stored if changed == stored else changed.evolve(version=stored.version + 1)
 
@@ -76,6 +78,14 @@ def _check_ids(order: Order) -> None:
             errors.append(InvalidValue("stands twice in this order", field))
     if errors:
         raise InvalidDocument(errors)
+
+
+def _check_steps(order: Order) -> None:
+    seen: set[str] = set()
+    for step in order.steps():
+        if step.id in seen:
+            raise Conflict(f"step {step.id} belongs to another procedure of this order")
+        seen.add(step.id)
 
 
 def _with_accession(order: Order, stored: Order | None, minter: Minter) -> Order:
@@ -143,9 +153,12 @@ def _identity(sent: str, old: RequestedProcedure | ScheduledStep | None, mint: C
 def _pair(new: Sequence[Part], old: Sequence[Part]) -> tuple[list[tuple[Part, Part | None]], list[Part]]:
     """Pair each new part with the old one that it replaces; return the pairs and the old parts left out."""
     by_id = {name: part for part in old for name in (part.id, part.original_id) if name}
-    pairs = []
+    used = {by_id[part.id].id for part in new if part.id in by_id}
+    pairs: list[tuple[Part, Part | None]] = []
     for position, part in enumerate(new):
-        before = by_id.get(part.id) if part.id else old[position] if position < len(old) else None
+        before = by_id.get(part.id)
+        if not part.id and position < len(old) and old[position].id not in used:
+            before = old[position]
+            used.add(before.id)
         pairs.append((part, before))
-    used = {before.id for _, before in pairs if before}
     return pairs, [part for part in old if part.id not in used]

@@ -5,10 +5,13 @@ an item of ScheduledStepAttributesSequence with a study. Whatever else is missin
 refused report leaves a step open for ever. A sequence in an N-SET is whole: it replaces.
 """
 
+import base64
 import json
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydicom import Dataset
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 
 from dicom_gateway.core.identifiers import is_uid
 from dicom_gateway.core.model import Code, PerformedStep, StepReference
@@ -94,6 +97,7 @@ def create(uid: str, attributes: Dataset, calling_ae_title: str, now: int) -> Pe
 
     Raises MissingAttribute, MissingAttributeValue, or InvalidValue for a status other than IN PROGRESS.
     """
+    attributes = readable(attributes)
     status = _status(attributes)
     if status is None:
         raise MissingAttribute("PerformedProcedureStepStatus")
@@ -124,6 +128,7 @@ def update(stored: PerformedStep, changes: Dataset, now: int) -> PerformedStep:
     """
     if stored.status in FINAL:
         raise NoLongerUpdatable("Performed Procedure Step Object may no longer be updated")
+    changes = readable(changes)
     status = _status(changes) or stored.status
     attributes = dataset_of(stored)
     marks = list(stored.marks)
@@ -134,6 +139,7 @@ def update(stored: PerformedStep, changes: Dataset, now: int) -> PerformedStep:
             marks.append(f"N-SET of {element.keyword} ignored")
         else:
             attributes.add(element)
+    attributes.PerformedProcedureStepStatus = status.value
     ended_at = stored.ended_at
     if status in FINAL:
         ended_at = now
@@ -147,10 +153,50 @@ def dataset_of(performed: PerformedStep) -> Dataset:
     return Dataset.from_json(json.loads(performed.attributes))
 
 
+def readable(attributes: Dataset) -> Dataset:
+    """Return a copy whose text is Unicode, decoded by the character set that each data set names.
+
+    A value that does not fit its VR is kept, as bytes of VR UN: nothing that a device says is dropped.
+    """
+    return Dataset.from_json(_as_json(attributes))
+
+
+def _as_json(attributes: Dataset) -> dict[str, Any]:
+    """Return DICOM JSON (PS3.18 F.2). pydicom's own leaves out a sequence of which one value is bad, and changes a
+    setting of the whole process while it runs."""
+    found: dict[str, Any] = {}
+    for tag in sorted(attributes.keys()):
+        try:
+            element = attributes[tag]
+            if element.VR == "SQ":
+                value = {"vr": "SQ", "Value": [_as_json(item) for item in element.value]}
+            else:
+                value = element.to_json_dict(None, 0)
+                Dataset.from_json({f"{tag:08X}": value})
+        except Exception:
+            value = {"vr": "UN", "InlineBinary": base64.b64encode(_bytes_of(attributes.get_item(tag))).decode()}
+        found[f"{tag:08X}"] = value
+    return found
+
+
+def _bytes_of(element: Any) -> bytes:
+    value = element.value
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 def text(attributes: Dataset, keyword: str) -> str:
     """Return the value of an attribute as stripped text, "" when absent, empty or unreadable."""
     value = attributes.get(keyword)
-    return str(value).strip() if value is not None else ""
+    if value is None or isinstance(value, bytes):
+        return ""
+    joined = "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value)
+    return joined.replace("\0", "").strip()
+
+
+def _items(attributes: Dataset, keyword: str) -> list[Dataset]:
+    """Return the items of a sequence, none when it is absent or unreadable."""
+    value = attributes.get(keyword)
+    return list(value) if isinstance(value, Sequence) else []
 
 
 def _status(attributes: Dataset) -> PerformedStatus | None:
@@ -166,7 +212,7 @@ def _status(attributes: Dataset) -> PerformedStatus | None:
 def _references(attributes: Dataset) -> tuple[StepReference, ...]:
     if "ScheduledStepAttributesSequence" not in attributes:
         raise MissingAttribute("ScheduledStepAttributesSequence")
-    items = attributes.ScheduledStepAttributesSequence
+    items = _items(attributes, "ScheduledStepAttributesSequence")
     if not items:
         raise MissingAttributeValue("ScheduledStepAttributesSequence")
     references = []
@@ -190,17 +236,17 @@ def _references(attributes: Dataset) -> tuple[StepReference, ...]:
 
 def _derived(performed: PerformedStep, attributes: Dataset) -> PerformedStep:
     """Return the performed step with everything that is read off its attributes."""
-    series = list(attributes.get("PerformedSeriesSequence") or [])
+    series = _items(attributes, "PerformedSeriesSequence")
     images = [
         text(item, "ReferencedSOPInstanceUID")
         for one in series
         for keyword in ("ReferencedImageSequence", "ReferencedNonImageCompositeSOPInstanceSequence")
-        for item in one.get(keyword) or []
+        for item in _items(one, keyword)
     ]
-    reasons = attributes.get("PerformedProcedureStepDiscontinuationReasonCodeSequence") or []
+    reasons = _items(attributes, "PerformedProcedureStepDiscontinuationReasonCodeSequence")
     reason = reasons[0] if reasons else None
     return performed.evolve(
-        attributes=attributes.to_json(suppress_invalid_tags=True),
+        attributes=json.dumps(_as_json(attributes), ensure_ascii=False),
         series_instance_uids=tuple(filter(None, (text(one, "SeriesInstanceUID") for one in series))),
         image_uids=tuple(dict.fromkeys(uid for uid in images if is_uid(uid))),
         discontinuation_reason=Code(

@@ -58,12 +58,12 @@ class StepEvent(StrEnum):
     CANCEL = "order cancelled"
     DISCONTINUE_ORDER = "order discontinued by the PMS"
     REORDER = "ordered again after a cancellation"
-    START = "N-CREATE or first image"
-    COMPLETE = "MPPS COMPLETED, no other open"
-    INFER_COMPLETE = "quiet for long enough, and complete"
-    DISCONTINUE = "MPPS DISCONTINUED"
-    WRONG_ENTRY = "MPPS DISCONTINUED: incorrect worklist entry selected"
-    LATE_IMAGE = "image after the end"
+    START = "started"  # N-CREATE, or the first image
+    COMPLETE = "completed"  # by MPPS, and no other performed step is open
+    INFER_COMPLETE = "completed, inferred"  # quiet for long enough
+    DISCONTINUE = "discontinued"
+    WRONG_ENTRY = "incorrect worklist entry selected"  # MPPS DISCONTINUED with 110514
+    LATE_IMAGE = "late image"
 
 
 S, E = StepStatus, StepEvent
@@ -76,7 +76,6 @@ TRANSITIONS: dict[tuple[StepStatus, StepEvent], StepStatus] = {
     **{(status, E.CHANGE): status for status in S if status is not S.CANCELED},
     (S.SCHEDULED, E.ARRIVE): S.ARRIVED,
     (S.ARRIVED, E.ARRIVE): S.ARRIVED,
-    (S.SCHEDULED, E.PREPARE): S.READY,
     (S.ARRIVED, E.PREPARE): S.READY,
     (S.STARTED, E.DEPART): S.DEPARTED,
     **{(status, E.CANCEL): S.CANCELED for status in (*OPEN, S.CANCELED)},
@@ -85,9 +84,9 @@ TRANSITIONS: dict[tuple[StepStatus, StepEvent], StepStatus] = {
     **{(status, E.START): S.STARTED for status in (*OPEN, S.STARTED, S.DISCONTINUED)},
     (S.DEPARTED, E.START): S.DEPARTED,
     (S.COMPLETED, E.START): S.COMPLETED,  # an additional performed step
-    **{(status, E.COMPLETE): S.COMPLETED for status in (*OPEN, S.STARTED, S.DEPARTED, S.COMPLETED)},
+    **{(status, E.COMPLETE): S.COMPLETED for status in (S.STARTED, S.DEPARTED, S.COMPLETED)},
     **{(status, E.INFER_COMPLETE): S.COMPLETED for status in (S.STARTED, S.DEPARTED)},
-    **{(status, E.DISCONTINUE): S.DISCONTINUED for status in (*OPEN, S.STARTED, S.DEPARTED, S.DISCONTINUED)},
+    **{(status, E.DISCONTINUE): S.DISCONTINUED for status in (S.STARTED, S.DEPARTED, S.DISCONTINUED)},
     (S.COMPLETED, E.DISCONTINUE): S.COMPLETED,  # another performed step had completed it
     **{(status, E.WRONG_ENTRY): S.SCHEDULED for status in (S.STARTED, S.DEPARTED)},
     **{(status, E.LATE_IMAGE): status for status in (S.STARTED, S.DEPARTED, S.COMPLETED, S.DISCONTINUED)},

@@ -98,7 +98,7 @@ def _identifier(event: Any) -> Dataset:
 
 
 def with_character_set(answer: Dataset) -> Dataset:
-    """Return an answer with the smallest character set that carries its text: none (ASCII), ISO_IR 100 or ISO_IR 192."""
+    """Return an answer with the smallest character set that carries its text: none, ISO_IR 100 or ISO_IR 192."""
     text = "".join(_texts(answer))
     if not text.isascii():
         try:

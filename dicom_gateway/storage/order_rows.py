@@ -160,6 +160,14 @@ def by_number(tx: Transaction, source: str, placer_order_number: str) -> Order |
     return load_order(document) if document is not None else None
 
 
+def accession_in_use(tx: Transaction, number: str) -> bool:
+    """Say whether an order has this accession number, its own or the one that its PMS sent."""
+    query = OrderRow.select(OrderRow.id).where(
+        (OrderRow.accession_number == number) | (OrderRow.original_accession_number == number)
+    )
+    return tx.value(query) is not None
+
+
 def foreign_use(tx: Transaction, order: Order) -> tuple[Row | None, Row | None]:
     """Return another order that has this order's accession number for another patient, and one that has one of its
     study instance UIDs."""

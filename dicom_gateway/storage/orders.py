@@ -66,7 +66,12 @@ class OrderStore:
 
         def run(tx: Transaction) -> tuple[Order, bool]:
             stored = order_rows.by_number(tx, incoming.source, incoming.placer_order_number)
-            minter = Minter(self._random_bits, lambda name: order_rows.count(tx, name), self._accession_prefix)
+            minter = Minter(
+                self._random_bits,
+                lambda name: order_rows.count(tx, name),
+                self._accession_prefix,
+                lambda number: order_rows.accession_in_use(tx, number),
+            )
             order = place(incoming, stored, minter, self._stations_of, now)
             if order is stored:
                 return order, False

@@ -69,10 +69,6 @@ class Outbox:
         targets = [name for name, target in self._targets.items() if target.wants(source)]
         return self._insert(tx, event, source, targets)
 
-    def emit_test(self, target: str, event: Event) -> str:
-        """Queue an event for one target."""
-        return self._database.write(lambda tx: self._insert(tx, event, "", [target]))
-
     def _insert(self, tx: Transaction, event: Event, source: str, targets: list[str]) -> str:
         event_id = f"evt_{self._random_bits(104):026x}"
         tx.execute(
@@ -110,13 +106,13 @@ class Outbox:
             tx.wake("worker")
         return event_id
 
-    def claim(self, owner: str, now: int, lease: int, limit: int = 8) -> list[Claimed]:
-        """Take up to `limit` due deliveries for `lease` microseconds: of each target and subject only the oldest."""
+    def claim(self, owner: str, now: int, lease: int, target: str, limit: int = 1) -> list[Claimed]:
+        """Take up to `limit` due deliveries of a target for `lease` microseconds: of each subject only the oldest."""
 
         def run(tx: Transaction) -> list[Claimed]:
             due = (
                 DeliveryRow.select(DeliveryRow.key)
-                .where(self._first_in_line(), DeliveryRow.due_at <= now, DeliveryRow.lease_until <= now)
+                .where(self._first_in_line(target), DeliveryRow.due_at <= now, DeliveryRow.lease_until <= now)
                 .order_by(DeliveryRow.due_at, DeliveryRow.key)
                 .limit(limit)
             )
@@ -131,19 +127,19 @@ class Outbox:
             }
             return [_claimed(row, events[row["event_id"]]) for row in sorted(taken, key=lambda row: row["key"])]
 
-        return self._database.write(run) if self._targets and self.next_due(now) <= now else []
+        return self._database.write(run) if self.next_due(now, target) <= now else []
 
-    def next_due(self, now: int) -> int:
-        """Return when the next delivery may be claimed; far in the future when none waits. A cheap look."""
+    def next_due(self, now: int, target: str) -> int:
+        """Return when the next delivery of a target may be claimed; far in the future when none waits. A cheap look."""
         claimable_at = Case(
             None, [(DeliveryRow.lease_until > DeliveryRow.due_at, DeliveryRow.lease_until)], DeliveryRow.due_at
         )
-        query = DeliveryRow.select(fn.MIN(claimable_at)).where(self._first_in_line())
+        query = DeliveryRow.select(fn.MIN(claimable_at)).where(self._first_in_line(target))
         found = self._database.read(lambda tx: tx.value(query))
         return int(found) if found is not None else now + 3_600_000_000
 
-    def _first_in_line(self) -> Any:
-        """Return the condition: pending, to a known target that is not paused, nothing before it in its line."""
+    def _first_in_line(self, target: str) -> Any:
+        """Return the condition: pending, to this target unless it is paused, nothing before it in its line."""
         earlier = DeliveryRow.alias()
         held_back = earlier.select(earlier.key).where(
             earlier.target == DeliveryRow.target,
@@ -154,7 +150,7 @@ class Outbox:
         paused = TargetRow.select(TargetRow.name).where(TargetRow.paused_at.is_null(False))
         return (
             (DeliveryRow.status == DeliveryStatus.PENDING.value)
-            & DeliveryRow.target.in_(list(self._targets))
+            & (DeliveryRow.target == target)
             & DeliveryRow.target.not_in(paused)
             & ~fn.EXISTS(held_back)
         )

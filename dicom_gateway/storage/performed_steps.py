@@ -39,7 +39,7 @@ class PerformedStepStore:
         Raises DuplicateInstance when its UID is known.
         """
         now = self._clock()
-        actor = Actor(performed.calling_ae_title, address)
+        actor = Actor(f"device {performed.calling_ae_title}", address)
 
         def run(tx: Transaction) -> None:
             if _load(tx, performed.sop_instance_uid) is not None:

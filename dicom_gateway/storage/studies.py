@@ -72,7 +72,7 @@ class StudyStore:
         SAME means that its bytes are known already and the caller's file is not referred to.
         """
         now = self._clock()
-        actor = Actor(calling_ae_title, address)
+        actor = Actor(f"device {calling_ae_title}", address)
 
         def run(tx: Transaction) -> Received:
             kind, version = _compare(tx, header, stored)

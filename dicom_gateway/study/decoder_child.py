@@ -19,7 +19,7 @@ from dicom_gateway.study.tile import no_preview
 
 MEMORY_BYTES = 2 << 30
 CPU_SECONDS = 1000  # for all images of this process
-_GRACE_SECONDS = 5  # the parent's clock is the one that counts; ours is for when it is gone
+_GRACE_SECONDS = 1  # the parent's clock is the one that counts; ours is for when it is gone
 
 
 def _reply(request: dict[str, Any]) -> bytes:

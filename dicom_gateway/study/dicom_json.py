@@ -102,7 +102,8 @@ def _value(element: Element, vr: bytes, character_set: CharacterSet) -> Json:
 def full_metadata(path: Path) -> Json:
     """Describe a stored file: {keyword or GGGGEEEE: {"vr", "Value" | "InlineBinary" | "bytes"}}, without pixel data.
 
-    Ends with "unreadable" where it cannot be parsed further. Raises DamagedFile when this is not a DICOM file.
+    Ends with "unreadable" where it cannot be parsed further. Raises DamagedFile when this is not a DICOM file, or a
+    deflated one.
     """
     try:
         with path.open("rb") as file:
@@ -111,19 +112,23 @@ def full_metadata(path: Path) -> Json:
         raise DamagedFile(f"{path.name}: {error.strerror}") from error
     if bytes(view[_PREAMBLE - 4 : _PREAMBLE]) != b"DICM":
         raise DamagedFile(f"{path.name} is not a DICOM file")
-    start, syntax = _PREAMBLE, ""
-    meta = []
+    description = _Description()
     try:
-        for element in elements(view, start, len(view), EXPLICIT):
-            if element.tag >> 16 != 2:
-                break
-            meta.append(element)
-            start = element.end
-            if element.tag == _TRANSFER_SYNTAX_UID:
-                syntax = padded(element.value()[:64].decode("ascii", "replace"))
-        description = _Description()
+        meta = _file_meta(view)
+        start = meta[-1].end if meta else _PREAMBLE
         described = description.data_set(meta, CharacterSet())
-        encoding, _ = encoding_of(view[start:], syntax)
+        syntax = next((element.value()[:64] for element in meta if element.tag == _TRANSFER_SYNTAX_UID), b"")
+        encoding, _ = encoding_of(view[start:], padded(syntax.decode("ascii", "replace")))
     except RefusedObject as error:
         raise DamagedFile(f"{path.name}: {error}") from error
     return described | description.data_set(elements(view, start, len(view), encoding), CharacterSet())
+
+
+def _file_meta(view: memoryview) -> list[Element]:
+    """Return the elements of group 2, which are explicit little endian whatever follows (PS3.10 7.1)."""
+    found: list[Element] = []
+    position = _PREAMBLE
+    while bytes(view[position : position + 2]) == b"\2\0":
+        found.append(next(elements(view, position, len(view), EXPLICIT)))
+        position = found[-1].end
+    return found

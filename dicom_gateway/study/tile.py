@@ -10,7 +10,7 @@ from dicom_gateway.core.model import Thumbnail
 TILE_EDGE: Final = 256  # pixels
 QUALITY: Final = 85
 _BACKGROUND, _FRAME, _INK, _FAINT = 48, 96, 230, 160  # grey levels
-_LABEL_SIZE, _DETAIL_SIZE = 56, 20  # pixels
+_LABEL_SIZE, _DETAIL_SIZE, _SMALLEST = 56, 20, 12  # pixels
 _MAX_LABEL, _MAX_DETAIL = 24, 48  # characters
 
 
@@ -28,12 +28,15 @@ def _plain(text: str, longest: int) -> str:
 
 
 def _write(draw: ImageDraw.ImageDraw, text: str, middle: int, size: int, ink: int) -> None:
-    """Write `text` centred on the line `middle`, as large as `size` and the tile allow."""
+    """Write `text` centred on the line `middle`, at most `size` large, and as much of it as there is room for."""
     width = TILE_EDGE - 24
     font = ImageFont.load_default(size)
-    while size > 8 and draw.textlength(text, font=font) > width:
-        size -= 4
-        font = ImageFont.load_default(size)
+    while draw.textlength(text, font=font) > width:
+        if size > _SMALLEST:
+            size -= 4
+            font = ImageFont.load_default(size)
+        else:
+            text = text[:-1]
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     position = ((TILE_EDGE - right - left) / 2, middle - (top + bottom) / 2)
     draw.text(position, text, fill=ink, font=font)

@@ -156,6 +156,14 @@ def test_one_bit_a_pixel(tmp_path: Path) -> None:
     assert levels[:, :14].max() < 20 and levels[:, 18:].min() > 235
 
 
+@pytest.mark.parametrize("bit", [0, 1])
+def test_one_bit_of_one_value_is_black_or_white(bit: int, tmp_path: Path) -> None:
+    made = image(np.zeros((16, 32), np.uint8), BitsAllocated=1, BitsStored=1)
+    made.PixelData = bytes([255 * bit]) * 64
+
+    assert np.abs(shown(render(save(made, tmp_path / "a.dcm"))) - 255 * bit).max() < 6
+
+
 def test_float_pixels(tmp_path: Path) -> None:
     made = image(RAMP, BitsAllocated=32)
     del made.PixelData, made.BitsStored, made.HighBit, made.PixelRepresentation

@@ -1,0 +1,55 @@
+"""`dicom-gateway deliveries`: what the PMS was told, what waits, and another try."""
+
+import json
+
+import click
+
+from dicom_gateway.cli.opening import opened
+from dicom_gateway.cli.printing import table, when
+from dicom_gateway.errors import InvalidValue
+from dicom_gateway.gateway import clock
+from dicom_gateway.storage.outbox import DeliveryStatus
+
+
+@click.group()
+def deliveries() -> None:
+    """List, show and retry what is delivered to each PMS."""
+
+
+@deliveries.command("list")
+@click.option("--status", type=click.Choice([status.value for status in DeliveryStatus]), help="Only of this status.")
+@click.option("--target", default="", help="Only to this PMS.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10000), help="At most so many.")
+@click.pass_context
+def list_deliveries(context: click.Context, status: str | None, target: str, limit: int) -> None:
+    """List deliveries, newest first."""
+    with opened(context) as gateway:
+        rows = [
+            (r["event_id"], r["target"], r["type"], r["status"], r["attempts"], when(r["due_at"]), r["detail"])
+            for r in gateway.outbox.deliveries(status or "", target, limit)
+        ]
+        for name, reason in gateway.outbox.paused().items():
+            click.echo(f"{name} is paused: {reason}", err=True)
+    table(("Event", "Target", "Type", "Status", "Tries", "Due", "Last answer"), rows)
+
+
+@deliveries.command("show")
+@click.argument("event_id")
+@click.pass_context
+def show(context: click.Context, event_id: str) -> None:
+    """Show an event and its deliveries as JSON."""
+    with opened(context) as gateway:
+        click.echo(json.dumps(gateway.outbox.event(event_id), indent=2, ensure_ascii=False))
+
+
+@deliveries.command("retry")
+@click.argument("event_id", required=False)
+@click.option("--target", default="", help="Everything that waits for this PMS.")
+@click.pass_context
+def retry(context: click.Context, event_id: str | None, target: str) -> None:
+    """Deliver again now: one event, or all of a target; a paused target is resumed."""
+    if not event_id and not target:
+        raise InvalidValue("name an event or --target")
+    with opened(context) as gateway:
+        count = gateway.outbox.retry(clock(), event_id or "", target)
+    click.echo(f"{count} due now")

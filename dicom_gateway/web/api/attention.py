@@ -1,0 +1,53 @@
+"""What a person should look at: devices that were refused, and alarms."""
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from dicom_gateway.web.examples import EXAMPLE_ALARM, EXAMPLE_UNKNOWN_DEVICE
+from dicom_gateway.web.pages import instant
+from dicom_gateway.web.roles import Authorised
+from dicom_gateway.web.schema import answers
+
+router = APIRouter(tags=["attention"])
+
+
+@router.get(
+    "/api/v1/devices/unknown",
+    summary="List devices that were refused",
+    responses=answers({200: "devices, last seen first"}, {"items": [EXAMPLE_UNKNOWN_DEVICE]}),
+)
+def list_unknown_devices(access: Authorised) -> JSONResponse:
+    """Devices that no `[[device]]` names, while `unknown_devices` is `refuse`."""
+    rows = access.services.unknown_devices.all()
+    items = [
+        {
+            "ae_title": row["ae_title"],
+            "address": row["address"],
+            "called_ae_title": row["called_ae_title"],
+            "first_seen_at": instant(row["first_seen_at"]),
+            "last_seen_at": instant(row["last_seen_at"]),
+            "attempts": row["attempts"],
+        }
+        for row in rows
+    ]
+    return JSONResponse({"items": items})
+
+
+@router.get(
+    "/api/v1/alarms",
+    summary="List alarms",
+    responses=answers({200: "alarms, newest first"}, {"items": [EXAMPLE_ALARM]}),
+)
+def list_alarms(access: Authorised) -> JSONResponse:
+    """An alarm of the same kind and subject is counted, not repeated."""
+    items = [
+        {
+            "kind": row["kind"],
+            "subject": row["subject"],
+            "detail": row["detail"] or None,
+            "count": row["count"],
+            "raised_at": instant(row["raised_at"]),
+        }
+        for row in access.services.audit.alarms()
+    ]
+    return JSONResponse({"items": items})

@@ -1,0 +1,95 @@
+"""Events on their way to each PMS: where they stand, and once more, please: /api/v1/deliveries."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from dicom_gateway.storage.database import Row
+from dicom_gateway.storage.outbox import DeliveryStatus
+from dicom_gateway.web import pages
+from dicom_gateway.web.examples import EXAMPLE_DELIVERY, EXAMPLE_EVENT
+from dicom_gateway.web.pages import EmptyIsNone, FilterText, instant
+from dicom_gateway.web.roles import Access, Authorised
+from dicom_gateway.web.schema import answers
+
+router = APIRouter(tags=["deliveries"])
+
+
+class DeliveryQuery(pages.Query):
+    """Which deliveries to list."""
+
+    status: Annotated[DeliveryStatus | None, EmptyIsNone] = None
+    target: Annotated[FilterText, Field(description="the name of a PMS")] = ""
+
+
+@router.get(
+    "/api/v1/deliveries",
+    summary="List deliveries, newest first",
+    responses=answers({200: "deliveries"}, {"items": [EXAMPLE_DELIVERY]}, 422),
+)
+def list_deliveries(query: Annotated[DeliveryQuery, Query()], access: Authorised) -> JSONResponse:
+    """One line for each event and target."""
+    status = query.status.value if query.status else ""
+    rows = access.services.outbox.deliveries(status, query.target, query.limit)
+    items = [
+        {
+            "event_id": row["event_id"],
+            "type": row["type"],
+            "order_id": row["order_id"] or None,
+            "study_instance_uid": row["study_instance_uid"] or None,
+            **_delivery(row),
+        }
+        for row in rows
+    ]
+    return JSONResponse({"items": items})
+
+
+@router.get(
+    "/api/v1/deliveries/{event_id}",
+    summary="Show an event with its deliveries",
+    responses=answers({200: "the event"}, EXAMPLE_EVENT, 404),
+)
+def show_delivery(event_id: str, access: Authorised) -> JSONResponse:
+    """`envelope` is the event as it is sent, without its instances."""
+    return JSONResponse(_event(event_id, access))
+
+
+@router.post(
+    "/api/v1/deliveries/{event_id}/retry",
+    summary="Deliver an event again",
+    responses=answers({200: "the event; `retried` deliveries are due now"}, {"retried": 1, **EXAMPLE_EVENT}, 404),
+)
+def retry_delivery(event_id: str, access: Authorised) -> JSONResponse:
+    """Makes what is parked or waiting due now, and takes back a pause of its target; what was delivered stays so."""
+    services = access.services
+    services.outbox.event(event_id)
+    retried = services.outbox.retry(services.clock(), event_id=event_id)
+    return JSONResponse({"retried": retried, **_event(event_id, access)})
+
+
+def _event(event_id: str, access: Access) -> dict[str, Any]:
+    row = access.services.outbox.event(event_id)
+    return {
+        "event_id": row["id"],
+        "type": row["type"],
+        "occurred_at": instant(row["occurred_at"]),
+        "order_id": row["order_id"] or None,
+        "study_instance_uid": row["study_instance_uid"] or None,
+        "envelope": row["envelope"],
+        "deliveries": [_delivery(delivery) for delivery in row["deliveries"]],
+    }
+
+
+def _delivery(row: Row) -> dict[str, Any]:
+    return {
+        "target": row["target"],
+        "status": row["status"],
+        "attempts": row["attempts"],
+        "detail": row["detail"] or None,
+        "created_at": instant(row["created_at"]),
+        "due_at": instant(row["due_at"]) if row["status"] == DeliveryStatus.PENDING else None,
+        "first_try_at": instant(row["first_try_at"]),
+        "finished_at": instant(row["finished_at"]),
+    }

@@ -1,0 +1,53 @@
+"""The web application: routes, and the layers around them. From the outside in: edge, authentication, bodies."""
+
+from fastapi import Depends
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from dicom_gateway.errors import GatewayError
+from dicom_gateway.web import documentation, health
+from dicom_gateway.web.api import attention, deliveries, instances, orders, studies
+from dicom_gateway.web.authentication import Authentication, Authenticator
+from dicom_gateway.web.bodies import BodyLimits
+from dicom_gateway.web.edge import Edge
+from dicom_gateway.web.problems import handle_gateway_error, handle_http_error, handle_invalid_request
+from dicom_gateway.web.roles import authorised
+from dicom_gateway.web.schema import DescribedApp
+from dicom_gateway.web.services import Services
+
+_DESCRIPTION = (
+    "Orders go in, images come out. Every call under `/api/v1` needs a token: `Authorization: Bearer TOKEN`, made by "
+    "`dicom-gateway token create`. A token bound to a source sees that source only. "
+    "Errors are `application/problem+json`."
+)
+
+
+def create_app(services: Services) -> DescribedApp:
+    """Return the application (a FastAPI) over `services`."""
+    app = DescribedApp(
+        title="DICOM gateway",
+        version=services.version,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.services = services
+    for module in (orders, studies, instances, deliveries, attention):
+        app.include_router(module.router, dependencies=[Depends(authorised)])
+    app.include_router(health.router)
+    app.include_router(documentation.router)
+    app.add_exception_handler(GatewayError, handle_gateway_error)
+    app.add_exception_handler(HTTPException, handle_http_error)
+    app.add_exception_handler(RequestValidationError, handle_invalid_request)
+    app.add_middleware(BodyLimits)  # the last one added is the outermost
+    app.add_middleware(Authentication, authenticator=Authenticator(services.tokens, services.clock))
+    app.add_middleware(Edge)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

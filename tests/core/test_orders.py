@@ -1,0 +1,340 @@
+"""What becomes of an order that a PMS sends: minted, repeated, updated, cancelled, ordered again."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from dicom_gateway.core.identifiers import Minter
+from dicom_gateway.core.model import Order, Patient, RequestedProcedure, ScheduledStep
+from dicom_gateway.core.orders import cancel, place, with_steps
+from dicom_gateway.core.status import OrderStatus, StepStatus
+from dicom_gateway.errors import Conflict, IllegalTransition, InvalidDocument
+
+NOW = 1_800_000_000_000_000
+LONG = "A-24-CHARACTER-ID-123456"
+OPEN = ("SCHEDULED", "ARRIVED", "READY")
+BEGUN = ("STARTED", "DEPARTED", "DISCONTINUED", "COMPLETED")
+
+
+class Numbers:
+    """Randomness and counters that count."""
+
+    def __init__(self) -> None:
+        self.bits = 0
+        self.counters: dict[str, int] = {}
+
+    def random_bits(self, size: int) -> int:
+        self.bits += 1
+        return self.bits
+
+    def count(self, name: str) -> int:
+        self.counters[name] = self.counters.get(name, 0) + 1
+        return self.counters[name]
+
+
+def stations_of(modality: str) -> tuple[str, ...]:
+    return {"DX": ("DX1", "DX2")}.get(modality, ())
+
+
+class Placer:
+    """Places orders one after the other, as the store would."""
+
+    def __init__(self, prefix: str = "") -> None:
+        numbers = Numbers()
+        self.minter = Minter(numbers.random_bits, numbers.count, prefix)
+
+    def __call__(self, incoming: Order, stored: Order | None = None) -> Order:
+        return place(incoming, stored, self.minter, stations_of, NOW if stored is None else NOW + 1)
+
+
+@pytest.fixture
+def put() -> Placer:
+    return Placer()
+
+
+def a_step(**changes: Any) -> ScheduledStep:
+    return ScheduledStep("DX", datetime(2026, 11, 23, 10, 15), NOW).evolve(**changes)
+
+
+def a_procedure(*steps: ScheduledStep, **changes: Any) -> RequestedProcedure:
+    return RequestedProcedure(steps or (a_step(),)).evolve(**changes)
+
+
+def an_order(*procedures: RequestedProcedure, **changes: Any) -> Order:
+    patient = Patient("P-78", "Doe^Rex", issuer="MYPMS")
+    return Order("mypms", "A-1001", patient, procedures or (a_procedure(),)).evolve(**changes)
+
+
+def at(order: Order, status: str, position: int = 0) -> Order:
+    """Return the order with one step at another status."""
+    step = order.steps()[position]
+    return with_steps(order, lambda s: s.evolve(status=StepStatus(status)) if s is step else s)
+
+
+def test_a_new_order_gets_what_it_lacks(put: Placer) -> None:
+    order = put(an_order())
+    (procedure,) = order.procedures
+    (step,) = procedure.steps
+    assert order.id and order.created_at == NOW and order.version == 1
+    assert order.accession_number == "0000000001"
+    assert procedure.id == "RP0000000001" and step.id == "SPS0000000001"
+    assert procedure.study_instance_uid.startswith("2.25.")
+    assert (step.status, order.status) == (StepStatus.SCHEDULED, OrderStatus.SCHEDULED)
+    assert (order.original_accession_number, procedure.original_id, step.original_id) == ("", "", "")
+
+
+def test_what_the_pms_gives_is_kept(put: Placer) -> None:
+    sent = an_order(a_procedure(a_step(id="S1"), id="P1", study_instance_uid="1.2.3"), accession_number="ACC-1")
+    order = put(sent)
+    assert order.accession_number == "ACC-1"
+    assert (order.procedures[0].id, order.procedures[0].study_instance_uid) == ("P1", "1.2.3")
+    assert order.steps()[0].id == "S1"
+
+
+def test_a_prefix_stands_before_a_minted_accession_number() -> None:
+    assert Placer("KL")(an_order()).accession_number == "KL0000000001"
+
+
+def test_ids_too_long_for_sh_are_minted_over_and_the_original_kept(put: Placer) -> None:
+    order = put(an_order(a_procedure(a_step(id=LONG), id=LONG), accession_number=LONG))
+    procedure, step = order.procedures[0], order.steps()[0]
+    for short, original in (
+        (order.accession_number, order.original_accession_number),
+        (procedure.id, procedure.original_id),
+        (step.id, step.original_id),
+    ):
+        assert 0 < len(short) <= 16
+        assert original == LONG
+
+
+def test_sixteen_characters_are_not_too_long(put: Placer) -> None:
+    sixteen = "A123456789012345"
+    order = put(an_order(a_procedure(a_step(id=sixteen), id=sixteen), accession_number=sixteen))
+    assert order.accession_number == order.procedures[0].id == order.steps()[0].id == sixteen
+    assert order.original_accession_number == order.procedures[0].original_id == order.steps()[0].original_id == ""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        an_order(),
+        an_order(a_procedure(a_step(id="S1"), id="P1", study_instance_uid="1.2.3"), accession_number="ACC-1"),
+        an_order(a_procedure(a_step(id=LONG), id=LONG), accession_number=LONG),
+        an_order(a_procedure(a_step(), a_step(id="S2")), a_procedure(id="P2")),
+    ],
+    ids=["nothing minted", "everything given", "ids too long", "some given"],
+)
+def test_the_same_again_changes_nothing(put: Placer, sent: Order) -> None:
+    stored = put(sent)
+    assert put(sent, stored) is stored
+
+
+def test_what_was_minted_can_be_sent_back(put: Placer) -> None:
+    stored = put(an_order(a_procedure(a_step(id=LONG), id=LONG), accession_number=LONG))
+    assert put(stored, stored) is stored
+    bare = with_steps(stored, lambda step: step.evolve(original_id="")).evolve(original_accession_number="")
+    bare = bare.evolve(procedures=tuple(p.evolve(original_id="") for p in bare.procedures))
+    assert put(bare, stored) is stored
+
+
+def test_an_update_is_the_next_version_and_keeps_what_was_minted(put: Placer) -> None:
+    stored = put(an_order())
+    changed = put(an_order(a_procedure(a_step(description="2 views"))), stored)
+    assert (changed.version, changed.id, changed.created_at) == (2, stored.id, NOW)
+    assert changed.accession_number == stored.accession_number
+    assert changed.procedures[0].study_instance_uid == stored.procedures[0].study_instance_uid
+    assert changed.steps() == (stored.steps()[0].evolve(description="2 views"),)
+
+
+def test_another_accession_number_replaces_the_first(put: Placer) -> None:
+    stored = put(an_order(accession_number=LONG))
+    changed = put(an_order(accession_number="ACC-2"), stored)
+    assert (changed.accession_number, changed.original_accession_number) == ("ACC-2", "")
+
+
+def test_steps_match_by_position_without_id(put: Placer) -> None:
+    stored = put(an_order(a_procedure(a_step(description="one"), a_step(description="two"))))
+    changed = put(an_order(a_procedure(a_step(description="uno"), a_step(description="due"))), stored)
+    assert [(s.id, s.description) for s in changed.steps()] == [("SPS0000000001", "uno"), ("SPS0000000002", "due")]
+
+
+def test_steps_match_by_id_in_any_order(put: Placer) -> None:
+    stored = put(an_order(a_procedure(a_step(id="S1", description="one"), a_step(id="S2", description="two"))))
+    changed = put(an_order(a_procedure(a_step(id="S2", description="due"), a_step(id="S1"))), at(stored, "ARRIVED", 1))
+    assert [(s.id, s.description, s.status.value) for s in changed.steps()] == [
+        ("S2", "due", "ARRIVED"),
+        ("S1", "", "SCHEDULED"),
+    ]
+
+
+def test_a_step_matches_by_the_id_that_was_too_long(put: Placer) -> None:
+    stored = put(an_order(a_procedure(a_step(), a_step(id=LONG))))
+    changed = put(an_order(a_procedure(a_step(id=LONG, description="x"))), stored)
+    assert changed.steps()[0].id == stored.steps()[1].id
+    assert changed.steps()[0].original_id == LONG
+
+
+def test_a_step_that_is_named_is_not_also_matched_by_position(put: Placer) -> None:
+    stored = put(an_order(a_procedure(a_step(id="S1"), a_step(id="S2"))))
+    changed = put(an_order(a_procedure(a_step(description="new"), a_step(id="S1"))), stored)
+    assert [(s.id, s.description, s.status.value) for s in changed.steps()] == [
+        ("SPS0000000001", "new", "SCHEDULED"),
+        ("S1", "", "SCHEDULED"),
+        ("S2", "", "CANCELED"),
+    ]
+
+
+def test_procedures_match_by_position_and_by_id(put: Placer) -> None:
+    stored = put(an_order(a_procedure(id="P1"), a_procedure()))
+    uids = [p.study_instance_uid for p in stored.procedures]
+    by_position = put(an_order(a_procedure(), a_procedure(description="x")), stored)
+    assert [p.study_instance_uid for p in by_position.procedures] == uids
+    by_id = put(an_order(a_procedure(id="RP0000000001"), a_procedure(id="P1", description="x")), stored)
+    assert [p.study_instance_uid for p in by_id.procedures] == uids[::-1]
+
+
+@pytest.mark.parametrize("status", OPEN)
+def test_a_step_left_out_is_cancelled(put: Placer, status: str) -> None:
+    stored = at(put(an_order(a_procedure(a_step(), a_step()))), status, 1)
+    changed = put(an_order(), stored)
+    assert [step.status.value for step in changed.steps()] == ["SCHEDULED", "CANCELED"]
+    assert changed.status is OrderStatus.SCHEDULED
+    assert put(an_order(), changed) is changed
+
+
+def test_a_procedure_left_out_is_cancelled(put: Placer) -> None:
+    stored = put(an_order(a_procedure(), a_procedure()))
+    changed = put(an_order(), stored)
+    assert [step.status.value for step in changed.steps()] == ["SCHEDULED", "CANCELED"]
+
+
+@pytest.mark.parametrize("status", BEGUN)
+@pytest.mark.parametrize(
+    "two", [(a_procedure(a_step(), a_step()),), (a_procedure(), a_procedure())], ids=["step", "procedure"]
+)
+def test_what_has_begun_cannot_be_left_out(put: Placer, status: str, two: tuple[RequestedProcedure, ...]) -> None:
+    stored = at(put(an_order(*two)), status, 1)
+    with pytest.raises(Conflict, match="left out"):
+        put(an_order(), stored)
+
+
+@pytest.mark.parametrize("status", (*OPEN, *BEGUN))
+def test_an_update_keeps_the_status(put: Placer, status: str) -> None:
+    stored = at(put(an_order()), status)
+    changed = put(an_order(a_procedure(a_step(description="x"))), stored)
+    assert changed.steps()[0].status.value == status
+    assert changed.version == stored.version + 1
+
+
+def test_an_inferred_end_stays_inferred(put: Placer) -> None:
+    stored = with_steps(put(an_order()), lambda s: s.evolve(status=StepStatus.COMPLETED, inferred=True))
+    assert put(an_order(a_procedure(a_step(description="x"))), stored).steps()[0].inferred
+
+
+@pytest.mark.parametrize(
+    "patient",
+    [Patient("P-79", "Doe^Rex", issuer="MYPMS"), Patient("P-78", "Doe^Rex", issuer="OTHER"), Patient("P-78", "Doe")],
+    ids=["id", "issuer", "no issuer"],
+)
+def test_an_order_never_changes_its_patient(put: Placer, patient: Patient) -> None:
+    stored = put(an_order())
+    with pytest.raises(Conflict, match="another patient"):
+        put(an_order(patient=patient), stored)
+
+
+def test_the_patient_may_get_another_name(put: Placer) -> None:
+    stored = put(an_order())
+    changed = put(an_order(patient=stored.patient.evolve(name="Roe^Rex", weight_kg=31.5)), stored)
+    assert (changed.patient.name, changed.version) == ("Roe^Rex", 2)
+
+
+@pytest.mark.parametrize("status", BEGUN)
+def test_the_study_uid_of_a_begun_procedure_is_fixed(put: Placer, status: str) -> None:
+    stored = at(put(an_order()), status)
+    with pytest.raises(Conflict, match="study instance UID"):
+        put(an_order(a_procedure(study_instance_uid="1.2.3")), stored)
+    same = stored.procedures[0].study_instance_uid
+    assert put(an_order(a_procedure(study_instance_uid=same)), stored) is stored
+
+
+@pytest.mark.parametrize("status", OPEN)
+def test_the_study_uid_of_an_open_procedure_may_change(put: Placer, status: str) -> None:
+    stored = at(put(an_order()), status)
+    changed = put(an_order(a_procedure(study_instance_uid="1.2.3")), stored)
+    assert changed.procedures[0].study_instance_uid == "1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        (an_order(a_procedure(id="P1"), a_procedure(id="P1")), "procedures.id"),
+        (an_order(a_procedure(a_step(id="S"), a_step(id="S"))), "procedures.steps.id"),
+        (an_order(a_procedure(a_step(id="S")), a_procedure(a_step(id="S"))), "procedures.steps.id"),
+        (
+            an_order(a_procedure(study_instance_uid="1.2"), a_procedure(study_instance_uid="1.2")),
+            "procedures.study_instance_uid",
+        ),
+    ],
+    ids=["procedure", "step", "step of another procedure", "study"],
+)
+def test_ids_that_stand_twice_are_refused(put: Placer, sent: Order, field: str) -> None:
+    with pytest.raises(InvalidDocument) as raised:
+        put(sent)
+    assert [error.field for error in raised.value.errors] == [field]
+
+
+def test_a_step_does_not_move_to_another_procedure(put: Placer) -> None:
+    stored = put(an_order(a_procedure(a_step(id="S1"), id="P1"), a_procedure(a_step(id="S2"), id="P2")))
+    moved = an_order(a_procedure(a_step(id="S2"), id="P1"), a_procedure(a_step(id="S3"), id="P2"))
+    with pytest.raises(Conflict, match="S2"):
+        put(moved, stored)
+
+
+@pytest.mark.parametrize(
+    ("step", "stations"),
+    [
+        (a_step(), ("DX1", "DX2")),
+        (a_step(station_ae_titles=("MINE",)), ("MINE",)),
+        (a_step(modality="IO"), ()),
+        (a_step(modality="IO", station_ae_titles=("MINE",)), ("MINE",)),
+    ],
+    ids=["of the configured devices", "as sent", "no such device", "as sent, no such device"],
+)
+def test_the_stations(put: Placer, step: ScheduledStep, stations: tuple[str, ...]) -> None:
+    assert put(an_order(a_procedure(step))).steps()[0].station_ae_titles == stations
+
+
+def test_cancel(put: Placer) -> None:
+    stored = at(put(an_order(a_procedure(a_step(), a_step()))), "ARRIVED", 1)
+    cancelled = cancel(stored)
+    assert {step.status for step in cancelled.steps()} == {StepStatus.CANCELED}
+    assert (cancelled.status, cancelled.version) == (OrderStatus.CANCELED, stored.version + 1)
+
+
+def test_cancel_again_changes_nothing(put: Placer) -> None:
+    cancelled = cancel(put(an_order()))
+    assert cancel(cancelled) is cancelled
+
+
+@pytest.mark.parametrize("status", BEGUN)
+@pytest.mark.parametrize("position", [0, 1])
+def test_cancel_after_the_beginning_is_refused(put: Placer, status: str, position: int) -> None:
+    stored = at(put(an_order(a_procedure(a_step(), a_step()))), status, position)
+    with pytest.raises(IllegalTransition, match=f"too late.*{status}"):
+        cancel(stored)
+
+
+def test_ordered_again_after_a_cancellation(put: Placer) -> None:
+    cancelled = cancel(put(an_order()))
+    again = put(an_order(), cancelled)
+    assert again.status is OrderStatus.SCHEDULED
+    assert again.steps()[0].status is StepStatus.SCHEDULED
+    assert (again.version, again.id, again.steps()[0].id) == (3, cancelled.id, cancelled.steps()[0].id)
+
+
+def test_with_steps_leaves_an_unchanged_order_alone(put: Placer) -> None:
+    stored = put(an_order())
+    same: Callable[[ScheduledStep], ScheduledStep] = lambda step: step.evolve()  # noqa: E731
+    assert with_steps(stored, same) is stored

@@ -1,0 +1,207 @@
+"""A running web role over real stores on a new database: a real uvicorn on a free loopback port."""
+
+import copy
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from dicom_gateway.core.completion import Patience
+from dicom_gateway.core.model import Instance, InstanceHeader, StoredObject, Thumbnail
+from dicom_gateway.storage.audit import Actor, AuditStore
+from dicom_gateway.storage.database import Database
+from dicom_gateway.storage.devices import UnknownDevices
+from dicom_gateway.storage.migrate import migrate
+from dicom_gateway.storage.objects import ObjectStore
+from dicom_gateway.storage.orders import OrderStore
+from dicom_gateway.storage.outbox import Outbox, Target
+from dicom_gateway.storage.performed_steps import PerformedStepStore
+from dicom_gateway.storage.settlement import Settlement
+from dicom_gateway.storage.studies import StudyStore
+from dicom_gateway.storage.tokens import Role, TokenStore
+from dicom_gateway.storage.waiting import Waiting
+from dicom_gateway.web.app import create_app
+from dicom_gateway.web.examples import EXAMPLE_ORDER
+from dicom_gateway.web.server import Limits, WebServer
+from dicom_gateway.web.services import Services
+
+NOW = 1_790_000_000_000_000
+JPEG = b"\xff\xd8 a picture \xff\xd9"
+HEAD = bytes(128) + b"DICM"
+TESTER = Actor("test")
+
+
+@dataclass
+class Pictures:
+    """Thumbnails as a test wants them; `hold` makes each wait for `go_on`."""
+
+    is_tile: bool = False
+    error: Exception | None = None
+    asked: int = 0
+    hold: bool = False
+    waiting: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def thumbnail(self, instance: Instance) -> Thumbnail:
+        self.asked += 1
+        if self.hold:
+            self.waiting.set()
+            assert self.go_on.wait(20)
+        if self.error is not None:
+            raise self.error
+        return Thumbnail(JPEG, 256, 200, self.is_tile)
+
+
+@dataclass
+class World:
+    """What stands behind the API, and what a test may change about it."""
+
+    database: Database
+    services: Services
+    pictures: Pictures
+    time: list[int]
+    components: dict[str, str]
+    draining: threading.Event
+    tokens: dict[str, str]
+
+    def client(self, port: int, token: str = "administrator", **options: Any) -> httpx.Client:
+        """Return a client that bears a token by its name ("" for none)."""
+        headers = {"Authorization": f"Bearer {self.tokens[token]}"} if token else {}
+        return httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=20, **options)
+
+    def receive(self, data: bytes = b"pixels", **header: Any) -> StoredObject:
+        """Keep an object as a device would have sent it."""
+        spool = self.services.objects.open()
+        spool.write_head(HEAD)
+        spool.write(data)
+        stored = spool.commit("1.2.840.10008.1.2.1")
+        values = {
+            "sop_instance_uid": "1.2.3.4.1",
+            "sop_class_uid": "1.2.840.10008.5.1.4.1.1.1.1",
+            "study_instance_uid": "1.2.3.4",
+            "series_instance_uid": "1.2.3.4.0",
+            "patient_id": "P-78",
+            "issuer": "MYPMS",
+            "modality": "DX",
+            "series_number": 1,
+            "instance_number": 1,
+        }
+        self.services.studies.receive(InstanceHeader(**{**values, **header}), stored, "DX1", "127.0.0.1")
+        return stored
+
+
+def build(folder: Path) -> World:
+    """Return everything on a new database below `folder`, with a token of each kind."""
+    migrate(folder / "gateway.sqlite3")
+    database = Database(folder / "gateway.sqlite3")
+    time, components, draining, pictures = [NOW], {"database": "ok", "store": "ok"}, threading.Event(), Pictures()
+
+    def clock() -> int:
+        return time[0]
+
+    outbox = Outbox(database, [Target("clinic")], secrets.randbits)
+    waiting = Waiting(outbox, PerformedStepStore(database, outbox, clock), clock)
+    tokens = TokenStore(database, clock)
+    services = Services(
+        orders=OrderStore(database, outbox, waiting, clock, secrets.randbits, lambda modality: ("DX9",)),
+        studies=StudyStore(database, outbox, clock, 60),
+        settlement=Settlement(database, outbox, clock, Patience(60, 900)),
+        outbox=outbox,
+        tokens=tokens,
+        audit=AuditStore(database),
+        unknown_devices=UnknownDevices(database, clock),
+        objects=ObjectStore(folder / "store", 0, secrets.randbits),
+        thumbnails=pictures,
+        zone=ZoneInfo("Europe/Berlin"),
+        clock=clock,
+        readiness=lambda: components,
+        metrics=lambda: (b"dicom_gateway_up 1\n", "text/plain; version=0.0.4"),
+        draining=draining.is_set,
+        public_url="http://gateway.example",
+        version="1.2.3",
+    )
+    made = {
+        name: tokens.create(name, role, source, TESTER)
+        for name, role, source in (
+            ("administrator", Role.ADMINISTRATOR, ""),
+            ("technician", Role.TECHNICIAN, ""),
+            ("any pms", Role.PMS, ""),
+            ("mypms", Role.PMS, "mypms"),
+            ("otherpms", Role.PMS, "otherpms"),
+        )
+    }
+    return World(database, services, pictures, time, components, draining, made)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    return lambda: tmp_path_factory.mktemp("web")
+
+
+Serve = Callable[..., int]
+
+
+def serving(world: World) -> Iterator[Serve]:
+    """Yield a function that serves the world's application (or another one) and returns its port."""
+    running: list[tuple[WebServer, threading.Thread]] = []
+
+    def serve(app: Any = None, limits: Limits | None = None, **options: Any) -> int:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        port: int = listener.getsockname()[1]
+        server = WebServer(app or create_app(world.services), [listener], limits=limits or Limits(), **options)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        running.append((server, thread))
+        return port
+
+    yield serve
+    for server, _ in running:
+        server.stop()
+    for _, thread in running:
+        thread.join(40)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def world(folder: Callable[[], Path]) -> Iterator[World]:
+    world = build(folder())
+    yield world
+    world.services.objects.close()
+    world.database.close()
+
+
+@pytest.fixture
+def serve(world: World) -> Iterator[Serve]:
+    yield from serving(world)
+
+
+@pytest.fixture
+def port(serve: Serve) -> int:
+    """The port of a server over `world`."""
+    return serve()
+
+
+@pytest.fixture
+def client(world: World, port: int) -> Iterator[httpx.Client]:
+    """An administrator's client."""
+    with world.client(port) as client:
+        yield client
+
+
+@pytest.fixture
+def bodies() -> Callable[..., dict[str, Any]]:
+    """Make order bodies: `bodies(number, source=..., patient=...)`."""
+
+    def body(number: str = "A-1", patient: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+        found = copy.deepcopy(EXAMPLE_ORDER) | {"placer_order_number": number} | changes
+        found["patient"] |= patient or {}
+        return found
+
+    return body
