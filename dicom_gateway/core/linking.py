@@ -179,9 +179,7 @@ def _of_one_procedure(keys: LinkKeys, found: list[Candidate]) -> list[Candidate]
     """Keep the procedure of the object's own study, else the first: one performed step may serve several."""
     own = [c for c in found if c.study_instance_uid == keys.study_instance_uid] or found
     first = own[0]
-    return [
-        c for c in own if (c.order_id, c.requested_procedure_id) == (first.order_id, first.requested_procedure_id)
-    ]
+    return [c for c in own if (c.order_id, c.requested_procedure_id) == (first.order_id, first.requested_procedure_id)]
 
 
 def _steps_meant(keys: LinkKeys, found: list[Candidate]) -> tuple[Candidate, ...]:

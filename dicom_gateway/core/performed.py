@@ -156,7 +156,7 @@ def dataset_of(performed: PerformedStep) -> Dataset:
 def readable(attributes: Dataset) -> Dataset:
     """Return a copy whose text is Unicode, decoded by the character set that each data set names.
 
-    A value that does not fit its VR is kept, as bytes of VR UN: nothing that a device says is dropped.
+    A value that does not fit its VR is kept, as bytes of VR OB: nothing that a device says is dropped.
     """
     return Dataset.from_json(_as_json(attributes))
 
@@ -174,7 +174,7 @@ def _as_json(attributes: Dataset) -> dict[str, Any]:
                 value = element.to_json_dict(None, 0)
                 Dataset.from_json({f"{tag:08X}": value})
         except Exception:
-            value = {"vr": "UN", "InlineBinary": base64.b64encode(_bytes_of(attributes.get_item(tag))).decode()}
+            value = {"vr": "OB", "InlineBinary": base64.b64encode(_bytes_of(attributes.get_item(tag))).decode()}
         found[f"{tag:08X}"] = value
     return found
 

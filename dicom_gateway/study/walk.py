@@ -146,8 +146,6 @@ class Walk:
         return position + 8 + length
 
     def _item(self, frame: Frame, position: int) -> tuple[int, int]:
-        if position + 8 > frame.end:
-            refuse(f"a {frame.kind} ends within the header of an item")
         tag, length = frame.encoding.item(self._view, position)
         if tag not in (ITEM, SEQUENCE_END):
             refuse(f"{name_of(tag)} stands where an item should")

@@ -165,9 +165,7 @@ POINTS = {
     ],
     ids=str,
 )
-def test_every_rule_holds_only_if_the_patient_agrees(
-    reason: LinkReason, patient: dict[str, Any], agrees: bool
-) -> None:
+def test_every_rule_holds_only_if_the_patient_agrees(reason: LinkReason, patient: dict[str, Any], agrees: bool) -> None:
     decided = link(keys(**POINTS[reason], **patient), [ONE])
     assert decided.reason is (reason if agrees else LinkReason.PATIENT_DIFFERS)
     assert decided.steps == ((ONE,) if agrees else ())

@@ -237,14 +237,18 @@ def test_text_of_an_item_has_the_character_set_around_it() -> None:
     assert (header.view, header.flags) == ("Люкс", ())
 
 
-@pytest.mark.parametrize("implicit", [True, False], ids=["implicit inside", "explicit inside"])
-def test_a_sequence_sent_as_unknown(implicit: bool) -> None:
+@pytest.mark.parametrize(
+    ("syntax", "order", "implicit"),
+    [(EXPLICIT, "<", True), (EXPLICIT, "<", False), (str(ExplicitVRBigEndian), ">", True)],
+    ids=["implicit inside", "explicit inside", "implicit little endian inside big endian"],
+)
+def test_a_sequence_sent_as_unknown(syntax: str, order: str, implicit: bool) -> None:
     step = struct.pack("<HHL", 0x0040, 0x0009, 2) + b"S1" if implicit else raw(0x00400009, "SH", b"S1")
     items = struct.pack("<HHL", 0xFFFE, 0xE000, len(step)) + step + struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
-    data = struct.pack("<HH2sHL", 0x0040, 0x0275, b"UN", 0, 0xFFFFFFFF) + items
+    data = struct.pack(f"{order}HH2sHL", 0x0040, 0x0275, b"UN", 0, 0xFFFFFFFF) + items
 
-    assert header_of(data).references == (StepReference("", scheduled_procedure_step_id="S1"),)
-    assert header_of(data).flags == ()
+    assert header_of(data, syntax).references == (StepReference("", scheduled_procedure_step_id="S1"),)
+    assert header_of(data, syntax).flags == ()
 
 
 def test_what_cannot_be_parsed_ends_the_header_and_not_the_program() -> None:

@@ -1,0 +1,137 @@
+"""The real program: `dicom-gateway init` and `serve` in processes of their own, on free loopback ports."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+COMMAND = [sys.executable, "-m", "dicom_gateway"]
+START_SECONDS = 30
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 20, what: str = "") -> T:
+    """Return the first true value of `condition`; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain{': ' + what if what else ''}; last: {value!r}")
+        time.sleep(0.05)
+
+
+class Program:
+    """One gateway. `settings` is added to its gateway.toml; ports come by environment."""
+
+    def __init__(self, folder: Path, settings: str, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.config = folder / "gateway.toml"
+        self.dicom_port, self.web_port = free_port(), free_port()
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("DICOM_GATEWAY_")},
+            "DICOM_GATEWAY_DICOM__PORT": str(self.dicom_port),
+            "DICOM_GATEWAY_WEB__PORT": str(self.web_port),
+            **environment,
+        }
+        self.log = folder / "serve.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.run("init", str(folder))
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write("\n" + settings)
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.folder / "data"
+
+    def run(self, *arguments: str, check: bool = True, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run another command of the program."""
+        config = ["--config", str(self.config)] if self.config.exists() else []
+        done = subprocess.run(
+            [*COMMAND, *config, *arguments],
+            capture_output=True, text=True, env=self.environment, input=text, timeout=60,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def start(self, wait: bool = True) -> None:
+        """Start it, and wait until it is ready."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "--config", str(self.config), "serve"], stdout=log, stderr=log, env=self.environment
+            )
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait until every component says that it works."""
+        wait_for(self.is_ready, START_SECONDS, f"ready\n{self.log.read_text()}")
+
+    def is_ready(self) -> bool:
+        """Ask /readyz."""
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.web_port}/readyz", timeout=10).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """End it and return its code."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(40)
+        self.process = None
+        return code
+
+    def pids(self, role: str = "") -> list[int]:
+        """Return the processes of a role, or all children of the supervisor."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if str(self.config).encode() in command and b"--drain-pipe" in command:
+                if not role or role.encode() in command:
+                    found.append(int(entry.name))
+        return found
+
+    def kill(self, role: str) -> None:
+        """Kill a role's process; the supervisor starts it again."""
+        for pid in wait_for(lambda: self.pids(role), what=role):
+            os.kill(pid, signal.SIGKILL)
+
+    def token(self) -> str:
+        """Return the first administrator's token."""
+        return (self.data / "admin.token").read_text().strip()
+
+    def api(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Call the API as the administrator."""
+        return httpx.request(
+            method,
+            f"http://127.0.0.1:{self.web_port}/api/v1{path}",
+            headers={"Authorization": f"Bearer {self.token()}"},
+            timeout=20,
+            **options,
+        )
