@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check format clean peers
+.PHONY: setup run test check format clean peers lock
 
 # The stamp makes a second call cost nothing; a changed lock or pyproject.toml sets up again.
 .venv/.ready: requirements.lock pyproject.toml
@@ -35,3 +35,8 @@ format: setup
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+# Writes requirements.lock anew (needs uv).
+lock:
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+	  --extra dev pyproject.toml --output-file requirements.lock

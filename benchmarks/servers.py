@@ -1,7 +1,8 @@
 """The servers that are compared, each started here on a free port of loopback and ended by its process id.
 
 They run as they are delivered, but for what a fair comparison needs: the same maximum PDU of 128 KiB, a folder of
-their own, no plugins, no log output.
+their own, no plugins, no log output, and TCP_NODELAY, which DCMTK (and Orthanc upon it) sets only when the environment
+asks: without it each of their answers takes 40 ms longer.
 """
 
 import json
@@ -20,6 +21,7 @@ from benchmarks.scu import VERIFICATION, Association
 
 START_SECONDS = 30.0
 MAX_PDU = 131072
+NODELAY = {"TCP_NODELAY": "1"}
 PACKAGE_OF = {"wlmscpfs": "dcmtk", "storescp": "dcmtk", "Orthanc": "orthanc"}
 GATEWAY = (sys.executable, "-m", "dicom_gateway")
 
@@ -53,10 +55,10 @@ def free_port() -> int:
 
 @contextmanager
 def _running(
-    name: str, arguments: Sequence[str], port: int, ae_title: str, environment: dict[str, str] | None = None
+    name: str, arguments: Sequence[str], port: int, ae_title: str, environment: dict[str, str] = NODELAY
 ) -> Iterator[Server]:
     process = subprocess.Popen(
-        arguments, env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        arguments, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         server = Server(name, port, ae_title, process)
@@ -157,5 +159,3 @@ def orthanc(folder: Path) -> Iterator[Server]:
     path.write_text(json.dumps(config))
     with _running("Orthanc", [program("Orthanc") or "Orthanc", str(path)], port, "ORTHANC") as server:
         yield server
-
-

@@ -5,16 +5,14 @@ DIMSE-C and DIMSE-N (PS3.7 Annex C), `http_status` for the API, `exit_code` for 
 person and never holds patient data beyond what that person sent.
 """
 
-from typing import ClassVar
-
 
 class GatewayError(Exception):
     """Something went wrong that this program did not foresee."""
 
-    c_status: ClassVar[int] = 0x0110
-    n_status: ClassVar[int] = 0x0110
-    http_status: ClassVar[int] = 500
-    exit_code: ClassVar[int] = 1
+    c_status: int = 0x0110
+    n_status: int = 0x0110
+    http_status: int = 500
+    exit_code: int = 1
 
 
 class SettingsError(GatewayError):
@@ -89,4 +87,4 @@ class RefusedObject(GatewayError):
 
     def __init__(self, message: str, c_status: int) -> None:
         super().__init__(message)
-        self.status = c_status
+        self.c_status = c_status

@@ -66,7 +66,7 @@ FINAL = (PerformedStatus.COMPLETED, PerformedStatus.DISCONTINUED)
 class MissingAttribute(GatewayError):
     """A required attribute is absent."""
 
-    n_status: ClassVar[int] = 0x0120
+    n_status: int = 0x0120
 
     def __init__(self, keyword: str) -> None:
         super().__init__(f"{keyword} is required")
@@ -76,20 +76,20 @@ class MissingAttribute(GatewayError):
 class MissingAttributeValue(MissingAttribute):
     """A required attribute has no value."""
 
-    n_status: ClassVar[int] = 0x0121
+    n_status: int = 0x0121
 
 
 class DuplicateInstance(GatewayError):
     """A performed step of that SOP Instance UID exists."""
 
-    n_status: ClassVar[int] = 0x0111
+    n_status: int = 0x0111
 
 
 class NoLongerUpdatable(Conflict):
     """Performed Procedure Step Object may no longer be updated"""
 
-    n_status: ClassVar[int] = 0x0110
-    error_id: ClassVar[int] = 0xA710
+    n_status: int = 0x0110
+    error_id: int = 0xA710
 
 
 def create(uid: str, attributes: Dataset, calling_ae_title: str, now: int) -> PerformedStep:

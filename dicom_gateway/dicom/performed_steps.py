@@ -46,7 +46,8 @@ class PerformedStepService:
     def handle_create(self, event: Any) -> Answer:
         """Keep a new performed step."""
         peer = peer_of(event.assoc)
-        uid = str(event.request.AffectedSOPInstanceUID or "") or mint_uid(self._random_bits)
+        given = str(event.request.AffectedSOPInstanceUID or "")
+        uid = given or mint_uid(self._random_bits)
         refusal = _refusal(event, event.request.AffectedSOPClassUID, MPPS, uid)
         if refusal is not None:
             return refusal, None
@@ -57,9 +58,10 @@ class PerformedStepService:
             return self._failed(error, peer.ae_title, peer.reference, "N-CREATE")
         self._count(peer.ae_title, performed.status.value)
         log.info("performed step created", reference=peer.reference, ae_title=peer.ae_title, uid=uid)
-        answer = status(SUCCESS)
-        answer.AffectedSOPInstanceUID = uid
-        return answer, None
+        answer = Dataset()
+        if not given:
+            answer.AffectedSOPInstanceUID = uid  # pynetdicom moves it into the response's command set
+        return SUCCESS, answer
 
     def handle_set(self, event: Any) -> Answer:
         """Update a performed step; end it when the status says so."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
+from pydicom import config as pydicom_config
 from pynetdicom import AE, _config, evt
 
 from dicom_gateway.core.devices import Devices
@@ -50,11 +51,12 @@ class DicomService:
         _config.LOG_HANDLER_LEVEL = "none"
         _config.LOG_REQUEST_IDENTIFIERS = False
         _config.LOG_RESPONSE_IDENTIFIERS = False
+        _config.VALIDATORS["UI"] = _any_uid
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # what matters is logged here, without patient data
+        pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE  # its warnings hold patient data
         self._devices = devices
         self._unknown_devices = unknown_devices
         self._count = count
-        self._draining = False
         self._server: DicomServer | None = None
         self._contexts = supported_contexts(extra_storage_classes)
         self._ae = _application_entity(ae_title, check_called_ae_title)
@@ -81,17 +83,13 @@ class DicomService:
         server = self._server
         if server is None:
             return
-        self._draining = True
         server.stop_accepting()
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            busy = [a for a in server.active_associations if a.is_established and is_busy(a)]
-            if not busy:
-                break
-            time.sleep(0.05)
-        for association in server.active_associations:
-            if association.is_established:
-                association.abort()
+        quiet = 0
+        while time.monotonic() < deadline and quiet < 2:  # twice: between its queue and its service a message is nowhere
+            quiet = 0 if server.is_busy() else quiet + 1
+            time.sleep(0.02)
+        server.end_associations()
 
     def open_associations(self) -> int:
         """Return how many associations are open."""
@@ -108,6 +106,7 @@ class DicomService:
             self._unknown_devices.record(peer.ae_title, peer.address, peer.called_ae_title)
         except GatewayError as error:
             log.warning("refused device not recorded", error=type(error).__name__)
+        event.assoc.kill()  # returns once the rejection is sent; without it the connection is closed before
 
     def _handle_accepted(self, event: Any) -> None:
         peer = peer_of(event.assoc)
@@ -139,7 +138,6 @@ def _application_entity(ae_title: str, check_called_ae_title: bool) -> AE:
     return ae
 
 
-def is_busy(association: Any) -> bool:
-    """Say whether a message is in work or half received on an association."""
-    dimse = association.dimse
-    return not association._is_paused or dimse.message is not None or not dimse.msg_queue.empty()
+def _any_uid(uid: Any) -> tuple[bool, str]:
+    """Let every UID through: the services answer a bad one with 0x0117, where pynetdicom would abort."""
+    return True, ""

@@ -40,7 +40,7 @@ def status(code: int, comment: str = "") -> Dataset:
 def of_store_or_find(error: Exception, reference: str) -> Dataset:
     """Return the status of a failed C-STORE or C-FIND."""
     if isinstance(error, RefusedObject):
-        return status(error.status, str(error))
+        return status(error.c_status, str(error))
     return _of(error, getattr(error, "c_status", PROCESSING_FAILURE), reference)
 
 

@@ -120,7 +120,7 @@ class StoreService:
                     address=peer.address,
                     sop_class_uid=printable(request.sop_class_uid, 64),
                     sop_instance_uid=printable(request.sop_instance_uid, 64),
-                    dimse_status=error.status,
+                    dimse_status=error.c_status,
                     reason=str(error),
                     object_name=stored.name,
                     data_length=len(request.data),

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import peewee
-from playhouse.pool import PooledSqliteDatabase
+import structlog
+from playhouse.pool import MaxConnectionsExceeded, PooledSqliteDatabase
 
 from dicom_gateway.core.ports import Wake
 from dicom_gateway.errors import GatewayError, Unavailable
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -93,18 +96,24 @@ class _Item(Generic[T]):
 
 
 class Database:
-    """A SQLite file with one writer and many readers. `wake` is called with each role that has rows to do."""
+    """A SQLite file with one writer and many readers.
 
-    def __init__(self, path: Path, wake: Wake = lambda role: None) -> None:
+    `wake` is called with each role that has rows to do. `busy_seconds`: how long to wait for another process that
+    writes.
+    """
+
+    def __init__(self, path: Path, wake: Wake = lambda role: None, busy_seconds: float = 5.0) -> None:
         self.path = path
         self._wake = wake
+        self._pragmas = PRAGMAS | {"busy_timeout": round(busy_seconds * 1000)}
         self._queue: queue.SimpleQueue[_Item[Any] | None] = queue.SimpleQueue()
         self._closed = False
+        self._closing = threading.Lock()  # nothing is queued after the mark of the end
         self._readers = PooledSqliteDatabase(
             str(path),
             max_connections=READ_CONNECTIONS,
             timeout=READ_WAIT_SECONDS,
-            pragmas=PRAGMAS,
+            pragmas=self._pragmas,
             check_same_thread=False,
         )
         self._writer = threading.Thread(target=self._write_forever, name="database-writer", daemon=True)
@@ -121,17 +130,16 @@ class Database:
                     return fn(Transaction(self._readers))
                 finally:
                     self._readers.execute_sql("ROLLBACK")
-        except (peewee.OperationalError, peewee.InterfaceError, ValueError) as error:
-            if isinstance(error, ValueError) and "connections exceeded" not in str(error).lower():
-                raise
+        except (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded) as error:
             raise Unavailable(f"the database cannot be read: {error}") from error
 
     def write(self, fn: Callable[[Transaction], T]) -> T:
         """Return `fn(transaction)` once it is committed and synced; raises what `fn` raised, or Unavailable."""
-        if self._closed:
-            raise Unavailable("the database is closed")
         item: _Item[T] = _Item(fn)
-        self._queue.put(item)
+        with self._closing:
+            if self._closed:
+                raise Unavailable("the database is closed")
+            self._queue.put(item)
         item.done.wait()
         if item.error is not None:
             raise item.error
@@ -139,15 +147,21 @@ class Database:
 
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the database file, as far as readers allow."""
-        with self._readers.connection_context():
-            self._readers.execute_sql("PRAGMA wal_checkpoint(PASSIVE)")
+        if self._closed:
+            raise Unavailable("the database is closed")
+        try:
+            with self._readers.connection_context():
+                self._readers.execute_sql("PRAGMA wal_checkpoint(PASSIVE)")
+        except (peewee.DatabaseError, peewee.InterfaceError, MaxConnectionsExceeded) as error:
+            raise Unavailable(f"the database cannot be written: {error}") from error
 
     def close(self) -> None:
         """Finish the queued writes and close every connection."""
-        if self._closed:
-            return
-        self._closed = True
-        self._queue.put(None)
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
         self._writer.join()
         self._readers.close_all()
 
@@ -163,7 +177,7 @@ class Database:
         _close(connection)
 
     def _new_writer(self) -> peewee.SqliteDatabase:
-        return peewee.SqliteDatabase(str(self.path), pragmas=PRAGMAS, autoconnect=False)
+        return peewee.SqliteDatabase(str(self.path), pragmas=self._pragmas, autoconnect=False)
 
     def _next_batch(self) -> tuple[list[_Item[Any]], bool]:
         """Return what is queued, at least one item, and whether the end was asked for."""
@@ -191,12 +205,18 @@ class Database:
             for item in batch:
                 item.finish(Unavailable(f"the database cannot be written: {error}"))
             return False
-        for role in transaction.to_wake:
-            self._wake(role)
+        self._wake_all(transaction.to_wake)
         errors = dict(failed)
         for item in batch:
             item.finish(errors.get(item))
         return True
+
+    def _wake_all(self, roles: Iterable[str]) -> None:
+        for role in roles:
+            try:
+                self._wake(role)
+            except Exception:  # it is committed; a lost wake-up costs latency only
+                log.warning("role not woken", role=role, exc_info=True)
 
     def _run_item(
         self, connection: peewee.SqliteDatabase, transaction: Transaction, item: _Item[Any]

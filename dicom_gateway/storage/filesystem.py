@@ -1,6 +1,7 @@
 """The calls that make a file durable, in one place so that a test can make any of them fail or forget."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from dicom_gateway.operating_system import sync_folder
@@ -44,6 +45,11 @@ class FileSystem:
     def remove(self, path: Path) -> None:
         """Remove a file; one that is gone is fine."""
         path.unlink(missing_ok=True)
+
+    def remove_folder(self, path: Path) -> None:
+        """Remove an empty folder; one that is gone or in use is fine."""
+        with suppress(OSError):
+            path.rmdir()
 
     def free_bytes(self, path: Path) -> int:
         """Return how many bytes can still be written below `path`."""

@@ -1,22 +1,31 @@
 """Link received objects and performed steps to scheduled steps, inside somebody's transaction.
 
 Gathers the candidates that the keys of an object point to; core.linking decides. What could not be linked waits, and is
-looked at again when an order comes that may be meant.
+looked at again when an order or a performed step comes that may be meant.
 """
 
 from collections.abc import Iterable, Sequence
 
 from dicom_gateway.core.linking import Candidate, Link, LinkKeys, LinkReason, link
 from dicom_gateway.core.model import InstanceHeader, PerformedStep, StepReference
-from dicom_gateway.core.status import StepStatus
+from dicom_gateway.core.status import OPEN, StepEvent, StepStatus
+from dicom_gateway.storage import order_rows, study_rows
+from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.codec import load_performed_step
 from dicom_gateway.storage.database import Row, Transaction
+from dicom_gateway.storage.outbox import Outbox
 from dicom_gateway.storage.tables import (
+    InstanceRow,
     OrderRow,
     PerformedImageRow,
     PerformedLinkRow,
     PerformedStepRow,
     StepRow,
+)
+
+# Waiting for these reasons may end with a new or changed order; what a person or a device decided does not.
+MAY_LINK_LATER = tuple(
+    reason.value for reason in (LinkReason.NO_ORDER, LinkReason.SEVERAL_PROCEDURES, LinkReason.CANCELED)
 )
 
 
@@ -119,3 +128,45 @@ def _of_wrong_entry(tx: Transaction, performed_uids: Iterable[str]) -> bool:
         )
     )
     return any(is_wrong_entry(load_performed_step(document)) for document in documents)
+
+
+def started_by(tx: Transaction, link: Link) -> dict[str, StepEvent]:
+    """Return the steps that an image starts, by step id: none where it could be of several steps and a performed step
+    speaks for one of them, because that device will speak for the others as well."""
+    if len(link.steps) > 1 and study_rows.reported_of(tx, link.order_id, [step.step_id for step in link.steps]):
+        return {}
+    return {step.step_id: StepEvent.START for step in link.steps if step.step_status in OPEN}
+
+
+def link_waiting_images(
+    tx: Transaction, outbox: Outbox, uids: Sequence[str], numbers: Sequence[str], now: int, actor: Actor
+) -> None:
+    """Look again at the images that wait, of these studies or with these accession numbers."""
+    rows = tx.rows(
+        InstanceRow.select().where(
+            InstanceRow.current == 1,
+            InstanceRow.order_id == "",
+            InstanceRow.link_reason.in_(MAY_LINK_LATER),
+            InstanceRow.study_instance_uid.in_(list(uids)) | InstanceRow.accession_number.in_(list(numbers)),
+        )
+    )
+    for row in rows:
+        instance = study_rows.instance_of(row)
+        found = link_instance(tx, instance.header)
+        study_rows.relink_instance(tx, instance.key, found)
+        study = study_rows.get_study(tx, instance.header.study_instance_uid)
+        order = order_rows.load(tx, found.order_id) if found.order_id else None
+        if order is None or study is None:
+            continue
+        if not study.order_id:
+            study = study.evolve(
+                order_id=found.order_id,
+                requested_procedure_id=found.requested_procedure_id,
+                link_reason=found.reason.value,
+            )
+        study_rows.put_study(tx, study, now)
+        tx.wake("worker")
+        events = started_by(tx, found)
+        if events:
+            facts = study_rows.facts_of(tx, order, study)
+            order_rows.move_steps(tx, outbox, order, events, now, actor, facts)

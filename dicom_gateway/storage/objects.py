@@ -8,11 +8,11 @@ gets, and moves a final object that no row knows to `quarantine/` after ten minu
 """
 
 import hashlib
-import os
 import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -62,9 +62,10 @@ class SpoolFile:
         return StoredObject(name, transfer_syntax_uid, self._offset, self._written - self._offset, self.sha256())
 
     def discard(self) -> None:
-        """Remove the file."""
-        self._close()
-        self._store.files.remove(self._path)
+        """Remove the file; what cannot be removed now goes with its folder, at the end or in a sweep."""
+        for step in (self._close, self._remove):
+            with suppress(OSError):
+                step()
 
     def _finish(self, name: str) -> None:
         files = self._store.files
@@ -90,6 +91,9 @@ class SpoolFile:
         except OSError as error:
             self.discard()
             raise Unavailable(f"the disk did not take the object: {error.strerror}") from error
+
+    def _remove(self) -> None:
+        self._store.files.remove(self._path)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
@@ -122,13 +126,23 @@ class ObjectStore:
         try:
             if self.files.free_bytes(self.root) < self._reserve + expected_bytes:
                 raise Unavailable("the disk is nearly full")
-            return SpoolFile(self, self._spool_folder() / f"{self._random_bits(128):032x}.part")
+            try:
+                return self._new_file()
+            except FileNotFoundError:  # somebody removed the spool folder
+                self.close()
+                return self._new_file()
         except OSError as error:
             raise Unavailable(f"the disk does not take objects: {error.strerror}") from error
 
+    def _new_file(self) -> SpoolFile:
+        return SpoolFile(self, self._spool_folder() / f"{self._random_bits(128):032x}.part")
+
     def has_space(self) -> bool:
         """Say whether more than the reserve is free."""
-        return self.files.free_bytes(self.root) >= self._reserve
+        try:
+            return self.files.free_bytes(self.root) >= self._reserve
+        except OSError:
+            return False
 
     def path(self, name: str) -> Path:
         """Return the path of a stored object; raises DamagedFile for anything that is not such a name."""
@@ -152,16 +166,22 @@ class ObjectStore:
         return self.root / "thumbnails" / sha256[:2] / f"{sha256}.jpg"
 
     def ensure_folder(self, folder: Path) -> None:
-        """Make a folder durable if it is new."""
-        if self.files.make_folder(folder):
-            self.files.sync_folder(folder.parent)
+        """Make a folder durable if it is new; nobody uses it before that."""
+        with self._guard:
+            if self.files.make_folder(folder):
+                try:
+                    self.files.sync_folder(folder.parent)
+                except OSError:
+                    self.files.remove_folder(folder)  # so that the next one tries again
+                    raise
 
     def close(self) -> None:
         """Give the spool folder up."""
-        if self._spool is not None and self._lock_file is not None:
-            shutil.rmtree(self._spool, ignore_errors=True)
-            self._lock_file.close()
-            self._spool = self._lock_file = None
+        with self._guard:
+            if self._spool is not None and self._lock_file is not None:
+                shutil.rmtree(self._spool, ignore_errors=True)
+                self._lock_file.close()
+                self._spool = self._lock_file = None
 
     def sweep_spools(self) -> int:
         """Remove the spool folders of processes that are gone; return how many."""
@@ -181,9 +201,11 @@ class ObjectStore:
     def old_objects(self, now_seconds: float) -> Iterator[str]:
         """Yield the names of final objects that are old enough for their row to be there."""
         for folder in sorted((self.root / "objects").iterdir()):
-            for entry in os.scandir(folder):
-                if entry.name.endswith(".dcm") and now_seconds - entry.stat().st_mtime > ORPHAN_SECONDS:
-                    yield f"objects/{folder.name}/{entry.name}"
+            for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+                name = f"objects/{folder.name}/{file.name}"
+                with suppress(FileNotFoundError):
+                    if _NAME.fullmatch(name) and now_seconds - file.stat().st_mtime > ORPHAN_SECONDS:
+                        yield name
 
     def set_aside(self, name: str) -> str:
         """Move an object that no row knows to quarantine; return its new name."""
@@ -200,9 +222,10 @@ class ObjectStore:
             while self._spool is None:
                 folder = self.root / "spool" / f"{self._random_bits(64):016x}"
                 folder.mkdir(mode=0o700)
-                lock_file = open(folder / "lock", "ab")
-                if try_lock(lock_file):
-                    self._lock_file, self._spool = lock_file, folder
-                else:  # a sweep came between making and locking it, and removes it
-                    lock_file.close()
+                with suppress(FileNotFoundError):  # a sweep came between making and locking it, and removed it
+                    lock_file = open(folder / "lock", "ab")
+                    if try_lock(lock_file) and (folder / "lock").exists():
+                        self._lock_file, self._spool = lock_file, folder
+                    else:
+                        lock_file.close()
             return self._spool

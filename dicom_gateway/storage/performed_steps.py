@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from dicom_gateway.core.envelope import StudyFacts
 from dicom_gateway.core.linking import Link, LinkReason
 from dicom_gateway.core.model import PerformedStep, Study
 from dicom_gateway.core.performed import FINAL, DuplicateInstance, dataset_of, text
@@ -13,7 +12,7 @@ from dicom_gateway.storage import audit, order_rows, study_rows
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.codec import dump_performed_step, load_performed_step
 from dicom_gateway.storage.database import Database, Row, Transaction
-from dicom_gateway.storage.linker import is_wrong_entry, link_reference
+from dicom_gateway.storage.linker import is_wrong_entry, link_reference, link_waiting_images
 from dicom_gateway.storage.outbox import Outbox
 from dicom_gateway.storage.tables import (
     InstanceRow,
@@ -110,11 +109,14 @@ class PerformedStepStore:
                 for step in link.steps
             ),
         )
-        study = _announce(tx, performed, link, now)
+        study = _announce(tx, performed, reference.study_instance_uid, link, now)
         order = order_rows.load(tx, link.order_id)
         events = {s.step_id: StepEvent.START for s in link.steps if (s.step_status, StepEvent.START) in TRANSITIONS}
         if order:
-            order_rows.move_steps(tx, self._outbox, order, events, now, actor, StudyFacts(study))
+            facts = study_rows.facts_of(tx, order, study)
+            order_rows.move_steps(tx, self._outbox, order, events, now, actor, facts)
+        # An image that came first may refer to this performed step and to nothing else.
+        link_waiting_images(tx, self._outbox, [reference.study_instance_uid], (), now, actor)
         if performed.status in FINAL:
             self._end(tx, performed, now, actor)
 
@@ -142,11 +144,10 @@ class PerformedStepStore:
             event = event_of_performed((found.status for found, _ in reported.values()), is_wrong_entry(performed))
             if event and (status_of.get(step_id), event) in TRANSITIONS:
                 events[step_id] = event
-        studies = {p.study_instance_uid for p in order.procedures} & {
-            r.study_instance_uid for r in performed.references
-        }
-        study = next((found for uid in sorted(studies) if (found := study_rows.get_study(tx, uid))), None)
-        order_rows.move_steps(tx, self._outbox, order, events, now, actor, StudyFacts(study) if study else None)
+        found = (study_rows.get_study(tx, reference.study_instance_uid) for reference in performed.references)
+        study = next((one for one in found if one and one.order_id == order_id), None)
+        facts = study_rows.facts_of(tx, order, study) if study else None
+        order_rows.move_steps(tx, self._outbox, order, events, now, actor, facts)
         _name_steps(tx, performed, order_id, links)
         procedures = {link["requested_procedure_id"] for link in links}
         due = StudyRow.update(due_at=now).where(
@@ -186,18 +187,22 @@ def modality_of(performed: PerformedStep) -> str:
     return text(dataset_of(performed), "Modality")
 
 
-def _announce(tx: Transaction, performed: PerformedStep, link: Link, now: int) -> Study:
-    """Return the study of a linked performed step, its row made when no image has come yet."""
-    uid = link.steps[0].study_instance_uid
+def _announce(tx: Transaction, performed: PerformedStep, uid: str, link: Link, now: int) -> Study:
+    """Return the study that a linked performed step makes, its row made when no image has come yet. Images that are
+    there say themselves whose they are."""
     study = study_rows.get_study(tx, uid)
-    if study is None or not study.order_id:
-        study = (study or Study(uid, started_at=now, last_received_at=now, modality=modality_of(performed))).evolve(
+    if study is None:
+        study = Study(
+            uid,
             order_id=link.order_id,
             requested_procedure_id=link.requested_procedure_id,
             link_reason=link.reason.value,
             patient_id=link.steps[0].patient_id,
             issuer=link.steps[0].issuer,
             accession_number=link.steps[0].accession_number,
+            modality=modality_of(performed),
+            started_at=now,
+            last_received_at=now,
         )
         study_rows.put_study(tx, study, None)
     return study

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dicom_gateway.core.envelope import StudyFacts
 from dicom_gateway.core.linking import Link, LinkReason
 from dicom_gateway.core.local_time import SECOND
-from dicom_gateway.core.model import Instance, InstanceHeader, Order, StoredObject, Study
+from dicom_gateway.core.model import Instance, InstanceHeader, StoredObject, Study
 from dicom_gateway.core.ports import Clock
-from dicom_gateway.core.status import OPEN, StepEvent
 from dicom_gateway.errors import NotFound
 from dicom_gateway.storage import audit, order_rows, study_rows
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.database import Database, Transaction
-from dicom_gateway.storage.linker import link_instance
+from dicom_gateway.storage.linker import link_instance, started_by
 from dicom_gateway.storage.outbox import Outbox
 from dicom_gateway.storage.tables import InstanceRow, QuarantineRow, StudyRow
 
@@ -81,7 +79,7 @@ class StudyStore:
             # A further version belongs nowhere by itself: the first stays current until a person chooses.
             link = link_instance(tx, header) if version == 1 else Link(LinkReason.VERSION)
             flags = header.flags if kind is Received.NEW else (*header.flags, kind.value)
-            self._put_study(tx, header, link, now, counted=version == 1)
+            study = self._put_study(tx, header, link, now, counted=version == 1)
             instance = Instance(
                 key=0,
                 header=header,
@@ -100,15 +98,17 @@ class StudyStore:
                 audit.raise_alarm(tx, now, f"instance {kind.value}", header.sop_instance_uid, f"from {actor.who}")
             elif link.order_id:
                 self._start(tx, link, header, now, actor)
-            elif link.reason is LinkReason.PATIENT_DIFFERS:
+            elif link.reason is LinkReason.PATIENT_DIFFERS or study.order_id:
                 audit.raise_alarm(tx, now, link.reason.value, f"study {header.study_instance_uid}", f"from {actor.who}")
             return kind
 
         return self._database.write(run)
 
-    def _put_study(self, tx: Transaction, header: InstanceHeader, link: Link, now: int, counted: bool) -> None:
+    def _put_study(self, tx: Transaction, header: InstanceHeader, link: Link, now: int, counted: bool) -> Study:
         uid = header.study_instance_uid
         known = study_rows.get_study(tx, uid)
+        if known and not counted:
+            return known
         study = known or Study(
             uid,
             patient_id=header.patient_id.strip(),
@@ -123,14 +123,16 @@ class StudyStore:
                 order_id=link.order_id,
                 requested_procedure_id=link.requested_procedure_id,
                 link_reason=link.reason.value,
-                modality=study.modality or header.modality,
-                patient_name=study.patient_name or header.patient_name,
+            )
+        if study.order_id == link.order_id:
+            study = study.evolve(
+                modality=study.modality or header.modality, patient_name=study.patient_name or header.patient_name
             )
         if counted:
             study = study.evolve(received=study.received + 1, last_received_at=now)
         study_rows.put_study(tx, study, now + self._quiet)
-        if known is None or counted:
-            self._look_soon(tx, study, link, now)
+        self._look_soon(tx, study, link, now)
+        return study
 
     def _look_soon(self, tx: Transaction, study: Study, link: Link, now: int) -> None:
         """Let the worker look at once where a performed step of this study has ended: this may be its last image."""
@@ -144,10 +146,10 @@ class StudyStore:
     def _start(self, tx: Transaction, link: Link, header: InstanceHeader, now: int, actor: Actor) -> None:
         """Move the steps that a first image starts."""
         order = order_rows.load(tx, link.order_id)
-        events = {step.step_id: StepEvent.START for step in link.steps if step.step_status in OPEN}
+        events = started_by(tx, link)
         if order and events:
             study = study_rows.get_study(tx, header.study_instance_uid)
-            facts = StudyFacts(study, (header,), _expected(order, link)) if study else None
+            facts = study_rows.facts_of(tx, order, study) if study else None
             order_rows.move_steps(tx, self._outbox, order, events, now, actor, facts)
 
     def quarantine(self, refused: Quarantined) -> None:
@@ -254,8 +256,3 @@ def _compare(tx: Transaction, header: InstanceHeader, stored: StoredObject) -> t
     ):
         return Received.SAME, version
     return (Received.CONFLICT if stored.transfer_syntax_uid in syntaxes else Received.RE_ENCODED), version
-
-
-def _expected(order: Order, link: Link) -> int | None:
-    procedure = order_rows.procedure_of(order, link.requested_procedure_id)
-    return study_rows.expected_of(procedure) if procedure else None

@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 
 from dicom_gateway.core.completion import Progress, Reported
+from dicom_gateway.core.envelope import StudyFacts
 from dicom_gateway.core.linking import Link
-from dicom_gateway.core.model import Instance, RequestedProcedure, StoredObject, Study
+from dicom_gateway.core.model import Instance, Order, RequestedProcedure, StoredObject, Study
 from dicom_gateway.core.status import PerformedStatus
 from dicom_gateway.storage.codec import dump_header, load_header
 from dicom_gateway.storage.database import Row, Transaction
@@ -163,6 +164,16 @@ def expected_of(procedure: RequestedProcedure, step_ids: Sequence[str] = ()) -> 
     counts = [step.expected_instances for step in steps]
     known = [count for count in counts if count is not None]
     return sum(known) if known and len(known) == len(counts) else None
+
+
+def facts_of(tx: Transaction, order: Order, study: Study) -> StudyFacts:
+    """Return what an event of `order` says of a study now: only images that are linked to the order count."""
+    headers = [i.header for i, _ in instances_of(tx, study.study_instance_uid) if i.order_id == order.id]
+    procedure = next((p for p in order.procedures if p.id == study.requested_procedure_id), None)
+    reported = reported_of(tx, order.id, [step.id for step in procedure.steps]) if procedure else {}
+    named = {uid for found, _ in reported.values() for uid in found.image_uids}
+    missing = named - {header.sop_instance_uid for header in headers}
+    return StudyFacts(study, headers, expected_of(procedure) if procedure else None, sorted(missing))
 
 
 def progress_of(

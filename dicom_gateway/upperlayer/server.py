@@ -16,6 +16,7 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 from dicom_gateway.operating_system import acknowledge_at_once
+from dicom_gateway.upperlayer.association import ServedAssociation, end
 
 BACKLOG = 128
 READ_BYTES = 256 * 1024
@@ -51,7 +52,7 @@ class _Handler(RequestHandler):
     """Makes the association of one connection, on a prompt socket."""
 
     def _create_association(self) -> Association:
-        association = super()._create_association()
+        association = ServedAssociation.serve(super()._create_association())
         plain = association.dul.socket
         assert plain is not None
         assert isinstance(self.request, socket.socket)
@@ -110,3 +111,14 @@ class DicomServer(ThreadedAssociationServer):
         """Accept nothing more; associations that are open go on."""
         self.shutdown()
         self._thread.join()
+
+    def is_busy(self) -> bool:
+        """Say whether a message is in work on any association."""
+        return any(association.is_busy for association in self._open())
+
+    def end_associations(self) -> None:
+        """End all associations."""
+        end(self._open())
+
+    def _open(self) -> list[ServedAssociation]:
+        return [found for found in self.active_associations if isinstance(found, ServedAssociation)]

@@ -126,20 +126,20 @@ _TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH} levels"
 def _check_values(value: object) -> None:
     """Refuse depth, infinite numbers and text with half a surrogate pair, without recursion."""
     level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
+    depth = 0
+    while level:
+        depth += 1
         below: list[Any] = []
         for item in level:
-            if isinstance(item, dict):
-                below += item
-                below += item.values()
-            elif isinstance(item, list):
-                below += item
-            else:
+            if not isinstance(item, dict | list):
                 _check_scalar(item)
-        if not below:
-            return
+                continue
+            if depth > MAX_DEPTH:
+                _refuse(_TOO_DEEP)
+            below += item  # of an object the names
+            if isinstance(item, dict):
+                below += item.values()
         level = below
-    _refuse(_TOO_DEEP)
 
 
 def _check_scalar(item: object) -> None:

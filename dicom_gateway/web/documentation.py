@@ -110,6 +110,8 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
         for field, inner in schema.get("properties", {}).items()
     ]
     head = f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{_text(schema.get("description", ""))}</p>'
+    if "properties" not in schema:
+        return f"<section>{head}<p>{escape(_type(schema))}</p></section>"
     return f"<section>{head}{_table(('field', 'type', 'required', ''), rows)}</section>"
 
 

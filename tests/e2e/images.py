@@ -9,13 +9,18 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
 
 
+def series_of(study: str) -> str:
+    """Return the UID of the one series of a study."""
+    return str(generate_uid(entropy_srcs=[study]))
+
+
 def write_image(
     folder: Path, study: str, patient_id: str, number: int, issuer: str = "MYPMS", rows: int = 400, columns: int = 300
 ) -> tuple[Path, str]:
     """Write an image; return its path and SOP Instance UID."""
     made = Dataset()
     made.SOPClassUID, made.SOPInstanceUID = DX, generate_uid()
-    made.StudyInstanceUID, made.SeriesInstanceUID = study, f"{study}.1"
+    made.StudyInstanceUID, made.SeriesInstanceUID = study, series_of(study)
     made.PatientID, made.IssuerOfPatientID, made.PatientName = patient_id, issuer, "Doe^Rex"
     made.Modality, made.SeriesNumber, made.InstanceNumber = "DX", 1, number
     made.ViewPosition, made.AcquisitionDateTime = ("LL", "VD")[number % 2], "20261123101600"
@@ -81,7 +86,7 @@ def performed_step(order: dict[str, object], **changes: object) -> dict[str, obj
 def ended(status: str, study: str, image_uids: list[str], **changes: object) -> dict[str, object]:
     """Return the attributes of a final N-SET that names images."""
     images = [{"ReferencedSOPClassUID": DX, "ReferencedSOPInstanceUID": uid} for uid in image_uids]
-    series = {"SeriesInstanceUID": f"{study}.1", "ProtocolName": "Thorax", "ReferencedImageSequence": images}
+    series = {"SeriesInstanceUID": series_of(study), "ProtocolName": "Thorax", "ReferencedImageSequence": images}
     return {
         "PerformedProcedureStepStatus": status,
         "PerformedProcedureStepEndDate": "20261123",

@@ -15,7 +15,7 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from dicom_gateway.core.model import Thumbnail
 from dicom_gateway.study.decoder import IMAGES_PER_CHILD, Decoder
-from tests.study.images import image, save, shown
+from tests.study.images import image, save, save_jpeg, shown
 
 RAMP = np.tile(np.arange(0, 200, 2, dtype=np.uint8), (50, 1))
 
@@ -107,6 +107,14 @@ def damaged(path: Path) -> Path:
     return save(made, path, JPEGBaseline8Bit)
 
 
+def aborting(path: Path) -> Path:
+    """A JPEG without Huffman tables, in whose place is rubbish: GDCM 3.2 ends the process."""
+    data = save_jpeg(image(RAMP), path).read_bytes()
+    at = data.index(b"\xff\xc4", data.index(b"\xff\xd8\xff"))
+    path.write_bytes(data[: at + 1] + b"\0" + data[at + 2 :])
+    return path
+
+
 def no_dicom(path: Path) -> Path:
     path.write_bytes(b"hello")
     return path
@@ -121,7 +129,7 @@ def folder(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("make", [bomb, damaged, no_dicom, missing, folder])
+@pytest.mark.parametrize("make", [bomb, damaged, aborting, no_dicom, missing, folder])
 def test_what_cannot_be_drawn_is_a_tile_and_the_next_image_is_unharmed(
     make: Callable[[Path], Path], decoder: Decoder, good: Path, tmp_path: Path
 ) -> None:

@@ -157,7 +157,7 @@ def test_malformed_is_refused_and_its_neighbour_is_not(syntax: str, good: bytes,
     assert scan(good, syntax).length == len(good.rstrip(b"\0") if good.startswith(NAME + b"\0") else good)
     with pytest.raises(RefusedObject) as refused:
         scan(bad, syntax)
-    assert refused.value.status == 0xC000
+    assert refused.value.c_status == 0xC000
 
 
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95"])
@@ -285,7 +285,7 @@ def test_whatever_comes_it_is_scanned_or_refused(data: bytes, syntax: str) -> No
     try:
         found = scan(data, syntax)
     except RefusedObject as refused:
-        assert refused.status == 0xC000
+        assert refused.c_status == 0xC000
     else:
         assert 0 <= found.length <= len(data)
         assert found.pixel_offset is None or found.pixel_offset < found.length

@@ -74,7 +74,9 @@ class World:
     def client(self, port: int, token: str = "administrator", **options: Any) -> httpx.Client:
         """Return a client that bears a token by its name ("" for none)."""
         headers = {"Authorization": f"Bearer {self.tokens[token]}"} if token else {}
-        return httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=20, **options)
+        return httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=20, **options
+        )
 
     def receive(self, data: bytes = b"pixels", **header: Any) -> StoredObject:
         """Keep an object as a device would have sent it."""
@@ -169,12 +171,36 @@ def serving(world: World) -> Iterator[Serve]:
         assert not thread.is_alive()
 
 
-@pytest.fixture
-def world(folder: Callable[[], Path]) -> Iterator[World]:
-    world = build(folder())
+def living(folder: Path) -> Iterator[World]:
+    """Yield a world below `folder`, and end it."""
+    world = build(folder)
     yield world
     world.services.objects.close()
     world.database.close()
+
+
+@pytest.fixture
+def world(folder: Callable[[], Path]) -> Iterator[World]:
+    yield from living(folder())
+
+
+@pytest.fixture(scope="module")
+def shared_world(folder: Callable[[], Path]) -> Iterator[World]:
+    """A world for all tests of a module that leave it as it is."""
+    yield from living(folder())
+
+
+@pytest.fixture(scope="module")
+def shared_port(shared_world: World) -> Iterator[int]:
+    server = serving(shared_world)
+    yield next(server)()
+    next(server, None)
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_world: World, shared_port: int) -> Iterator[httpx.Client]:
+    with shared_world.client(shared_port) as client:
+        yield client
 
 
 @pytest.fixture
@@ -195,7 +221,7 @@ def client(world: World, port: int) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bodies() -> Callable[..., dict[str, Any]]:
     """Make order bodies: `bodies(number, source=..., patient=...)`."""
 

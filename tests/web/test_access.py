@@ -13,7 +13,7 @@ from dicom_gateway.web.roles import ROLES, STAFF
 
 Bodies = Callable[..., dict[str, Any]]
 ACTOR = Actor("test")
-EVERY_CALL = pytest.mark.parametrize(("method", "path"), list(ROLES), ids=" ".join)
+EVERY_CALL = pytest.mark.parametrize(("method", "path"), list(ROLES), ids=[" ".join(call) for call in ROLES])
 
 
 def filled(path: str) -> str:
@@ -21,8 +21,8 @@ def filled(path: str) -> str:
 
 
 @EVERY_CALL
-def test_nothing_without_a_token(world: Any, port: int, method: str, path: str) -> None:
-    with world.client(port, "") as nobody:
+def test_nothing_without_a_token(shared_world: Any, shared_port: int, method: str, path: str) -> None:
+    with shared_world.client(shared_port, "") as nobody:
         answer = nobody.request(method, filled(path))
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -31,15 +31,15 @@ def test_nothing_without_a_token(world: Any, port: int, method: str, path: str) 
 
 
 @pytest.mark.parametrize("path", ["/api/v1", "/api/v1/nothing", "/API/v1/orders", "//api/v1/orders", "/favicon.ico"])
-def test_what_does_not_exist_needs_a_token_too(world: Any, port: int, path: str) -> None:
-    with world.client(port, "") as nobody, world.client(port) as known:
+def test_what_does_not_exist_needs_a_token_too(shared_world: Any, shared_port: int, path: str) -> None:
+    with shared_world.client(shared_port, "") as nobody, shared_world.client(shared_port) as known:
         assert nobody.get(f"http://127.0.0.1:{port}{path}").status_code == 401
         assert known.get(f"http://127.0.0.1:{port}{path}").status_code == 404
 
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer ", "Bearer x", "Basic YTpi", "dgw_x", "Bearer dgw_ü", "Bearer {token} x", "Bearer {token},x"],
+    ["", "Bearer", "Bearer x", "Basic YTpi", "dgw_x", "Bearer dgw_ü", "Bearer {token} x", "Bearer {token},x"],
 )
 def test_a_header_that_bears_no_token(world: Any, port: int, header: str) -> None:
     text = header.format(token=world.tokens["administrator"])
@@ -58,10 +58,10 @@ def test_two_tokens_are_none_and_the_scheme_has_no_case(world: Any, port: int) -
 
 
 @EVERY_CALL
-def test_each_role_may_do_what_the_table_says(world: Any, port: int, method: str, path: str) -> None:
+def test_each_role_may_do_what_the_table_says(shared_world: Any, shared_port: int, method: str, path: str) -> None:
     for token, role in (("any pms", Role.PMS), ("technician", Role.TECHNICIAN), ("administrator", Role.ADMINISTRATOR)):
-        with world.client(port, token) as client:
-            status = client.request(method, filled(path)).status_code
+        with shared_world.client(shared_port, token) as shared_client:
+            status = shared_client.request(method, filled(path)).status_code
         assert (status == 403) == (role not in ROLES[method, path])
 
 
@@ -69,8 +69,8 @@ def test_only_staff_completes_a_study() -> None:
     assert ROLES["POST", "/api/v1/studies/{uid}/complete"] == STAFF == {Role.TECHNICIAN, Role.ADMINISTRATOR}
 
 
-def test_the_table_and_the_public_paths_are_the_application(client: httpx.Client) -> None:
-    paths = client.get("/api/openapi.json").json()["paths"]
+def test_the_table_and_the_public_paths_are_the_application(shared_client: httpx.Client) -> None:
+    paths = shared_client.get("/api/openapi.json").json()["paths"]
     listed = {(method.upper(), path) for path, operations in paths.items() for method in operations}
     assert {(method, path) for method, path in listed if path not in PUBLIC} == set(ROLES)
 

@@ -87,8 +87,8 @@ def test_a_tooth_that_does_not_exist(client: httpx.Client, bodies: Bodies) -> No
 
 
 @pytest.mark.parametrize("body", [[], "text", 1, None, True], ids=str)
-def test_a_body_that_is_no_order(client: httpx.Client, body: object) -> None:
-    answer = client.post(URL, content=json.dumps(body), headers={"content-type": "application/json"})
+def test_a_body_that_is_no_order(shared_client: httpx.Client, body: object) -> None:
+    answer = shared_client.post(URL, content=json.dumps(body), headers={"content-type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["errors"]
 
@@ -152,14 +152,14 @@ def test_a_batch_gives_each_its_own_outcome(client: httpx.Client, bodies: Bodies
     ],
     ids=["empty", "a list", "no list", "another field", "1001 orders"],
 )
-def test_a_batch_that_is_none(client: httpx.Client, document: object, fields: list[str]) -> None:
-    answer = client.post(f"{URL}/batch", json=document)
+def test_a_batch_that_is_none(shared_client: httpx.Client, document: object, fields: list[str]) -> None:
+    answer = shared_client.post(f"{URL}/batch", json=document)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == fields
 
 
-def test_a_batch_of_1000_is_taken(client: httpx.Client) -> None:
-    answer = client.post(f"{URL}/batch", json={"orders": [0] * 1000})
+def test_a_batch_of_1000_is_taken(shared_client: httpx.Client) -> None:
+    answer = shared_client.post(f"{URL}/batch", json={"orders": [0] * 1000})
     assert [result["status"] for result in answer.json()["results"]] == [422] * 1000
 
 
@@ -172,11 +172,11 @@ def test_a_batch_when_the_database_is_away(world: Any, client: httpx.Client, bod
     assert (alone.status_code, alone.headers["retry-after"]) == (503, "5")
 
 
-@pytest.fixture
-def listed(world: Any, client: httpx.Client, bodies: Bodies) -> httpx.Client:
+@pytest.fixture(scope="module")
+def listed(shared_world: Any, shared_client: httpx.Client, bodies: Bodies) -> httpx.Client:
     """Five orders, one a second; the odd ones of another source, patient, modality and day."""
     for n in range(5):
-        world.time[0] += 1_000_000
+        shared_world.time[0] += 1_000_000
         body = bodies(f"L-{n}")
         if n % 2:
             body |= {"source": "otherpms", "accession_number": f"ACC{n}"}
@@ -186,7 +186,7 @@ def listed(world: Any, client: httpx.Client, bodies: Bodies) -> httpx.Client:
                 "start": "2026-12-24",
                 "station_ae_titles": ["IO1", "DX9"],
             }
-        assert client.post(URL, json=body).status_code == 201
+        assert shared_client.post(URL, json=body).status_code == 201
     return client
 
 
@@ -244,14 +244,18 @@ def test_pages_give_every_order_once(listed: httpx.Client, limit: int) -> None:
         ("cursor=%C3%A9", "cursor"),
     ],
 )
-def test_bad_parameters(client: httpx.Client, query: str, field: str) -> None:
-    answer = client.get(f"{URL}?{query}")
+def test_bad_parameters(shared_client: httpx.Client, query: str, field: str) -> None:
+    answer = shared_client.get(f"{URL}?{query}")
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=()), max_size=20),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
@@ -260,7 +264,8 @@ _TEXT = st.sampled_from(["", " ", "A", "^" * 5, "=" * 3, "x" * 65, "1.2", "\u000
 _STEP = st.fixed_dictionaries(
     {"modality": st.just("DX") | _TEXT, "start": _START},
     optional={
-        name: _TEXT for name in ("id", "station_ae_titles", "teeth", "expected_instances", "protocol_codes", "performer")
+        name: _TEXT
+        for name in ("id", "station_ae_titles", "teeth", "expected_instances", "protocol_codes", "performer")
     },
 )
 _PROCEDURE = st.fixed_dictionaries(
@@ -269,7 +274,9 @@ _PROCEDURE = st.fixed_dictionaries(
 )
 _PATIENT = st.fixed_dictionaries(
     {"id": st.just("P") | _TEXT, "name": st.just("Doe^Rex") | _TEXT},
-    optional={name: _TEXT for name in ("issuer", "birth_date", "sex", "weight_kg", "neutered", "other_ids", "allergies")},
+    optional={
+        name: _TEXT for name in ("issuer", "birth_date", "sex", "weight_kg", "neutered", "other_ids", "allergies")
+    },
 )
 _ORDER = st.fixed_dictionaries(
     {
@@ -282,7 +289,7 @@ _ORDER = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_ORDER)
 def test_no_order_is_an_unexpected_error(client: httpx.Client, order: object) -> None:
     answer = client.post(URL, content=json.dumps(order), headers={"content-type": "application/json"})

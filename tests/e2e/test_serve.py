@@ -1,0 +1,81 @@
+"""Starting: wrong settings, ports that are taken, devices that are not known, and a role alone."""
+
+import subprocess
+from collections.abc import Callable
+
+import httpx
+
+from tests.e2e.program import COMMAND, Program, wait_for
+from tests.peers import dcmtk
+
+
+def test_wrong_setting_ends_it_with_a_reason(program: Callable[..., Program]) -> None:
+    gateway = program()
+    gateway.end()
+    gateway.environment["DICOM_GATEWAY_DICOM__PROT"] = "104"
+    done = gateway.run("serve", check=False)
+    assert done.returncode == 2
+    assert "DICOM_GATEWAY_DICOM__PROT" in done.stderr
+    assert "right is DICOM_GATEWAY_DICOM__PORT" in done.stderr
+
+
+def test_taken_port_ends_it_with_a_reason(program: Callable[..., Program]) -> None:
+    first = program()
+    second = Program(first.folder.with_name("second"), "", {})
+    second.environment["DICOM_GATEWAY_DICOM__PORT"] = str(first.dicom_port)
+    done = second.run("serve", check=False)
+    assert done.returncode == 2
+    assert f"dicom.port: cannot listen on 127.0.0.1:{first.dicom_port}" in done.stderr
+
+
+def test_one_gateway_a_folder(program: Callable[..., Program]) -> None:
+    first = program()
+    first.environment |= {"DICOM_GATEWAY_DICOM__PORT": "0", "DICOM_GATEWAY_WEB__PORT": "0"}
+    done = first.run("serve", check=False)
+    assert done.returncode == 2
+    assert "another gateway runs" in done.stderr
+    assert first.is_ready()
+
+
+def test_unknown_device_is_refused_and_shown(program: Callable[..., Program]) -> None:
+    gateway = program(
+        '[[device]]\nae_title = "DX1"\nmodalities = ["DX"]\n', DICOM_GATEWAY_DICOM__UNKNOWN_DEVICES="refuse"
+    )
+    port = str(gateway.dicom_port)
+    known = dcmtk("echoscu", "-v", "-aet", "DX1", "127.0.0.1", port)
+    assert known.returncode == 0
+    unknown = dcmtk("echoscu", "-v", "-aet", "STRANGER", "127.0.0.1", port)
+    assert unknown.returncode != 0
+    assert "calling ae title not recognized" in (unknown.stdout + unknown.stderr).lower()
+    shown = wait_for(lambda: gateway.api("GET", "/devices/unknown").json()["items"])
+    assert [(device["ae_title"], device["address"]) for device in shown] == [("STRANGER", "127.0.0.1")]
+
+
+def test_a_killed_role_is_started_again(program: Callable[..., Program]) -> None:
+    gateway = program()
+    for role in ("dicom", "web", "worker", "intake"):
+        before = gateway.pids(role)
+        gateway.kill(role)
+        wait_for(lambda role=role, before=before: (now := gateway.pids(role)) and now != before, what=role)
+    wait_for(gateway.is_ready, what="ready again")
+
+
+def test_a_role_runs_alone(program: Callable[..., Program]) -> None:
+    gateway = program()
+    gateway.end()
+    command = [*COMMAND, "--config", str(gateway.config), "serve", "--role", "dicom"]
+    role = subprocess.Popen(command, env=gateway.environment, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: dcmtk("echoscu", "127.0.0.1", str(gateway.dicom_port)).returncode == 0, what="echo")
+    finally:
+        role.terminate()
+        assert role.wait(20) == 0
+
+
+def test_metrics_and_health_without_a_token(program: Callable[..., Program]) -> None:
+    gateway = program()
+    base = f"http://127.0.0.1:{gateway.web_port}"
+    assert dcmtk("echoscu", "127.0.0.1", str(gateway.dicom_port)).returncode == 0
+    assert httpx.get(f"{base}/healthz").json() == {"status": "alive"}
+    assert 'dicom_gateway_associations_total{event="accepted"}' in httpx.get(f"{base}/metrics").text
+    assert httpx.get(f"{base}/api/v1/orders").status_code == 401

@@ -1,0 +1,66 @@
+"""Deliveries, refused devices and alarms."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+
+@pytest.fixture
+def event(world: Any, client: httpx.Client, bodies: Callable[..., dict[str, Any]]) -> str:
+    """The id of an event whose delivery is parked."""
+    order = client.post("/api/v1/orders", json=bodies()).json()
+    client.post(f"/api/v1/orders/{order['id']}/cancel")
+    outbox, now = world.services.outbox, world.time[0]
+    (claimed,) = outbox.claim("me", now, 1_000_000, target="clinic")
+    assert outbox.finish(claimed, "me", now, delivered=False, detail="404 Not Found", next_try=None)
+    event_id: str = claimed.event_id
+    return event_id
+
+
+def test_a_parked_delivery_is_shown_and_raises_an_alarm(client: httpx.Client, event: str) -> None:
+    (item,) = client.get("/api/v1/deliveries?status=parked&target=clinic&limit=5").json()["items"]
+    assert (item["event_id"], item["type"], item["status"]) == (event, "order.canceled", "parked")
+    assert (item["attempts"], item["detail"], item["due_at"]) == (1, "404 Not Found", None)
+    assert item["finished_at"] == "2026-09-21T14:13:20.000Z"
+    found = client.get(f"/api/v1/deliveries/{event}").json()
+    assert found["envelope"]["id"] == event
+    assert found["deliveries"][0]["status"] == "parked"
+    (alarm,) = client.get("/api/v1/alarms").json()["items"]
+    assert (alarm["kind"], alarm["subject"], alarm["count"]) == ("delivery parked", event, 1)
+
+
+def test_retry_makes_it_due(world: Any, client: httpx.Client, event: str) -> None:
+    world.time[0] += 5_000_000
+    answer = client.post(f"/api/v1/deliveries/{event}/retry").json()
+    assert answer["retried"] == 1
+    assert answer["deliveries"][0]["status"] == "pending"
+    assert answer["deliveries"][0]["due_at"] == "2026-09-21T14:13:25.000Z"
+    assert world.services.outbox.claim("me", world.time[0], 1, target="clinic")
+
+
+@pytest.mark.parametrize(
+    ("query", "number"), [("", 1), ("status=", 1), ("status=delivered", 0), ("target=other", 0), ("status=pending", 0)]
+)
+def test_filters(client: httpx.Client, event: str, query: str, number: int) -> None:
+    assert len(client.get(f"/api/v1/deliveries?{query}").json()["items"]) == number
+
+
+@pytest.mark.parametrize("query", ["status=lost", "limit=0", "cursor=x", "order_id=1"])
+def test_bad_parameters(client: httpx.Client, query: str) -> None:
+    answer = client.get(f"/api/v1/deliveries?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
+
+
+def test_an_unknown_event(client: httpx.Client) -> None:
+    assert client.get("/api/v1/deliveries/evt_0").status_code == 404
+    assert client.post("/api/v1/deliveries/evt_0/retry").status_code == 404
+
+
+def test_refused_devices(world: Any, client: httpx.Client) -> None:
+    for _ in range(2):
+        world.services.unknown_devices.record("<b>NEW", "10.0.0.7", "DCMGATEWAY")
+    (device,) = client.get("/api/v1/devices/unknown").json()["items"]
+    assert (device["ae_title"], device["address"], device["attempts"]) == ("<b>NEW", "10.0.0.7", 2)

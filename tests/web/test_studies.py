@@ -1,0 +1,187 @@
+"""Studies, their instances, pictures and files."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from dicom_gateway.errors import Unavailable
+from dicom_gateway.web import examples
+
+JPEG = b"\xff\xd8 a picture \xff\xd9"
+STUDY = "1.2.3.4"
+ONE = "/api/v1/instances/1.2.3.4.1"
+
+
+def shape(value: object) -> object:
+    """Return the keys of JSON values, at every level."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    return [shape(value[0])] if isinstance(value, list) and value else None
+
+
+@pytest.fixture
+def order(client: httpx.Client, bodies: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    body = bodies()
+    body["procedures"][0]["study_instance_uid"] = STUDY
+    order: dict[str, Any] = client.post("/api/v1/orders", json=body).json()
+    return order
+
+
+def test_a_study_of_an_order(world: Any, client: httpx.Client, order: dict[str, Any]) -> None:
+    stored = world.receive(rows=10, columns=20, teeth=("36",))
+    found = client.get(f"/api/v1/studies/{STUDY}").json()
+    (series,) = found["series"]
+    (instance,) = series["instances"]
+    assert (found["instance_uid"], found["order_id"], found["received"]) == (STUDY, order["id"], 1)
+    assert found["patient"] == {"id": "P-78", "issuer": "MYPMS", "name": None}
+    assert (instance["rows"], instance["columns"], instance["teeth"]) == (10, 20, ["36"])
+    assert instance["thumbnail"]["href"] == f"http://gateway.example{ONE}/thumbnail"
+    assert instance["file"]["href"] == f"http://gateway.example{ONE}/file"
+    assert instance["step_id"] == order["procedures"][0]["steps"][0]["id"]
+    assert [version["sha256"] for version in instance["versions"]] == [stored.sha256]
+    del found["series"]
+    assert client.get("/api/v1/studies").json() == {"items": [found], "next": None}
+
+
+def test_the_examples_have_the_keys_of_the_answers(world: Any, client: httpx.Client, order: dict[str, Any]) -> None:
+    world.receive()
+    world.services.unknown_devices.record("NEW", "10.0.0.1", "DCMGATEWAY")
+    world.services.audit.alarm(1, "kind", "subject", "detail")
+    study = client.get(f"/api/v1/studies/{STUDY}").json()
+    expected = shape(examples.EXAMPLE_STUDY)
+    assert shape(study) == expected
+    assert shape(client.get("/api/v1/studies").json()["items"][0]) == shape(examples.EXAMPLE_SUMMARY)
+    assert set(order) == set(examples.EXAMPLE_ANSWER)
+    delivery = client.get("/api/v1/deliveries").json()["items"][0]
+    assert shape(delivery) == shape(examples.EXAMPLE_DELIVERY)
+    event = client.get(f"/api/v1/deliveries/{delivery['event_id']}").json()
+    assert set(event) == set(examples.EXAMPLE_EVENT)
+    assert shape(event["deliveries"]) == shape(examples.EXAMPLE_EVENT["deliveries"])
+    assert shape(client.get("/api/v1/devices/unknown").json()["items"][0]) == shape(examples.EXAMPLE_UNKNOWN_DEVICE)
+    assert shape(client.get("/api/v1/alarms").json()["items"][0]) == shape(examples.EXAMPLE_ALARM)
+
+
+def test_series_and_instances_are_in_their_order(world: Any, client: httpx.Client) -> None:
+    for n, (series, number) in enumerate([(2, 1), (1, 2), (1, None), (1, 1), (None, 1)]):
+        world.receive(
+            b"%d" % n,
+            sop_instance_uid=f"1.2.{n}",
+            series_instance_uid=f"1.9.{series or 0}",
+            series_number=series,
+            instance_number=number,
+        )
+    found = client.get(f"/api/v1/studies/{STUDY}").json()["series"]
+    assert [(s["number"], [i["number"] for i in s["instances"]]) for s in found] == [
+        (1, [1, 2, None]),
+        (2, [1]),
+        (None, [1]),
+    ]
+    assert [series["received"] for series in found] == [3, 1, 1]
+
+
+def test_versions_of_one_instance(world: Any, client: httpx.Client) -> None:
+    first, second = world.receive(b"first"), world.receive(b"second")
+    found = client.get(f"/api/v1/studies/{STUDY}").json()
+    ((instance,),) = (series["instances"] for series in found["series"])
+    assert [(v["version"], v["current"], v["sha256"], v["flags"]) for v in instance["versions"]] == [
+        (1, True, first.sha256, []),
+        (2, False, second.sha256, ["conflict"]),
+    ]
+    assert client.get(f"{ONE}/file").content.endswith(b"first")
+
+
+def test_studies_come_in_pages(world: Any, client: httpx.Client) -> None:
+    for n in range(3):
+        world.time[0] += 1_000_000
+        world.receive(b"%d" % n, study_instance_uid=f"1.{n}", sop_instance_uid=f"2.{n}")
+    first = client.get("/api/v1/studies?limit=2").json()
+    second = client.get("/api/v1/studies", params={"limit": 2, "cursor": first["next"]}).json()
+    assert [study["instance_uid"] for study in first["items"] + second["items"]] == ["1.2", "1.1", "1.0"]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize("uid", ["1.9", "..", "%2e%2e", "1%0a2", "x" * 500, "%00"])
+def test_what_is_not_there(client: httpx.Client, uid: str) -> None:
+    for url in (f"studies/{uid}", f"instances/{uid}/thumbnail", f"instances/{uid}/file"):
+        answer = client.get(f"/api/v1/{url}")
+        assert answer.status_code == 404
+        assert answer.json()["title"] == "Not Found"
+
+
+def test_a_person_says_that_a_study_is_complete(
+    world: Any, client: httpx.Client, port: int, order: dict[str, Any]
+) -> None:
+    world.receive()
+    with world.client(port, "technician") as technician:
+        answer = technician.post(f"/api/v1/studies/{STUDY}/complete")
+    assert (answer.status_code, answer.json()["evidence"]) == (200, "manual")
+    assert client.get(f"/api/v1/orders/{order['id']}").json()["status"] == "COMPLETED"
+    (line,) = world.services.audit.of(f"study {STUDY}")
+    assert (line["who"], line["origin"]) == ("token technician", "127.0.0.1")
+
+
+def test_a_study_of_no_order_cannot_be_complete(world: Any, client: httpx.Client) -> None:
+    world.receive()
+    assert client.post(f"/api/v1/studies/{STUDY}/complete").status_code == 409
+    assert client.post("/api/v1/studies/1.9/complete").status_code == 404
+
+
+def test_a_thumbnail(world: Any, client: httpx.Client) -> None:
+    stored = world.receive()
+    answer = client.get(f"{ONE}/thumbnail")
+    assert (answer.content, answer.headers["content-type"]) == (JPEG, "image/jpeg")
+    assert answer.headers["etag"] == f'"{stored.sha256}"'
+    assert answer.headers["cache-control"] == "private, max-age=3600"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    for known in (answer.headers["etag"], f'"x", {answer.headers["etag"]}'):
+        again = client.get(f"{ONE}/thumbnail", headers={"if-none-match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", answer.headers["etag"])
+    assert world.pictures.asked == 1
+
+
+def test_a_tile_is_not_kept_as_the_picture(world: Any, client: httpx.Client) -> None:
+    stored = world.receive()
+    world.pictures.is_tile = True
+    answer = client.get(f"{ONE}/thumbnail")
+    assert (answer.headers["cache-control"], answer.headers["etag"]) == ("private, no-cache", f'"{stored.sha256}-tile"')
+    world.pictures.is_tile = False
+    later = client.get(f"{ONE}/thumbnail", headers={"if-none-match": answer.headers["etag"]})
+    assert (later.status_code, later.headers["etag"]) == (200, f'"{stored.sha256}"')
+
+
+def test_a_thumbnail_that_cannot_be_drawn_now(world: Any, client: httpx.Client) -> None:
+    world.receive()
+    world.pictures.error = Unavailable("the decoder is busy")
+    answer = client.get(f"{ONE}/thumbnail")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_file_is_what_was_received(world: Any, client: httpx.Client) -> None:
+    data = bytes(range(256)) * 2000
+    stored = world.receive(data)
+    answer = client.get(f"{ONE}/file")
+    assert answer.headers["content-type"] == "application/dicom"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{stored.sha256[:16]}.dcm"'
+    assert answer.headers["content-length"] == str(132 + len(data))
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert answer.content[128:132] == b"DICM"
+    assert hashlib.sha256(answer.content[132:]).hexdigest() == hashlib.sha256(data).hexdigest() == stored.sha256
+    part = client.get(f"{ONE}/file", headers={"range": "bytes=132-141"})
+    assert (part.status_code, part.content) == (206, data[:10])
+
+
+@pytest.mark.parametrize("harm", ["gone", "short"])
+def test_a_damaged_file_is_an_error_and_an_alarm(world: Any, client: httpx.Client, harm: str) -> None:
+    stored = world.receive()
+    path = world.services.objects.path(stored.name)
+    path.unlink() if harm == "gone" else path.write_bytes(b"x")
+    answer = client.get(f"{ONE}/file")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "missing or has another length" in answer.json()["detail"]
+    (alarm,) = client.get("/api/v1/alarms").json()["items"]
+    assert (alarm["kind"], alarm["subject"]) == ("object damaged", stored.name)
