@@ -6,7 +6,8 @@ const { Client, Dataset, constants, requests } = dimse;
 dimse.log.setLevel("silent");
 
 const [host, port, calling, called, operation, json] = process.argv.slice(2);
-const input = json ? JSON.parse(json) : {};
+const fs = require("fs");
+const input = json ? JSON.parse(json.startsWith("@") ? fs.readFileSync(json.slice(1), "utf8") : json) : {};
 const MPPS = constants.SopClass.ModalityPerformedProcedureStep;
 
 function build() {

@@ -5,6 +5,7 @@ Success means that the report survives a kill and a power cut, and that every sc
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import structlog
@@ -25,6 +26,7 @@ from dicom_gateway.dicom.status import (
     status,
 )
 from dicom_gateway.storage.performed_steps import PerformedStepStore
+from dicom_gateway.study.scan import scan
 
 log = structlog.get_logger()
 
@@ -52,7 +54,8 @@ class PerformedStepService:
         if refusal is not None:
             return refusal, None
         try:
-            performed = create(uid, as_text(event.attribute_list), peer.ae_title, self._clock())
+            attributes = as_text(_whole(event, event.request.AttributeList, "attribute_list"))
+            performed = create(uid, attributes, peer.ae_title, self._clock())
             self._performed_steps.create(performed, peer.address)
         except Exception as error:
             return self._failed(error, peer.ae_title, peer.reference, "N-CREATE")
@@ -71,7 +74,7 @@ class PerformedStepService:
         if refusal is not None:
             return refusal, None
         try:
-            changes = as_text(event.modification_list)
+            changes = as_text(_whole(event, event.request.ModificationList, "modification_list"))
             now = self._clock()
             performed = self._performed_steps.update(uid, lambda stored: update(stored, changes, now), peer.actor)
         except Exception as error:
@@ -117,6 +120,15 @@ def _refusal(event: Any, sop_class_uid: Any, service: str, uid: str, named_class
     if not is_uid(uid):
         return status(INVALID_SOP_INSTANCE, "SOP instance UID is empty, too long or no UID")
     return None
+
+
+def _whole(event: Any, data: BytesIO | None, attribute: str) -> Dataset:
+    """Return the data set of a request; raises RefusedObject when it cannot be parsed."""
+    if data is None:
+        return Dataset()
+    scan(data.getbuffer(), event.context.transfer_syntax)
+    found: Dataset = getattr(event, attribute)
+    return found
 
 
 def as_text(attributes: Dataset) -> Dataset:

@@ -85,11 +85,12 @@ class DicomService:
             return
         server.stop_accepting()
         deadline = time.monotonic() + seconds
-        quiet = 0
-        while time.monotonic() < deadline and quiet < 2:  # twice: between its queue and its service a message is nowhere
+        quiet = 0  # twice in a row, because a message is in neither place between its queue and its service
+        while time.monotonic() < deadline and quiet < 2:
             quiet = 0 if server.is_busy() else quiet + 1
             time.sleep(0.02)
         server.end_associations()
+        self._server = None
 
     def open_associations(self) -> int:
         """Return how many associations are open."""

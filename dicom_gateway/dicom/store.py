@@ -14,6 +14,7 @@ from pydicom import Dataset
 
 from dicom_gateway.core.identifiers import has_leading_zero, is_uid, printable
 from dicom_gateway.core.model import InstanceHeader
+from dicom_gateway.dicom.contexts import SERVICES
 from dicom_gateway.dicom.file_meta import file_head
 from dicom_gateway.dicom.peer import Peer, peer_of
 from dicom_gateway.dicom.status import (
@@ -59,18 +60,24 @@ class StoreService:
             sop_instance_uid=str(event.request.AffectedSOPInstanceUID or ""),
             abstract_syntax=str(event.context.abstract_syntax),
             transfer_syntax_uid=str(event.context.transfer_syntax),
-            data=event.request.DataSet.getbuffer(),
+            data=event.request.DataSet.getbuffer() if event.request.DataSet else memoryview(b""),
         )
         try:
-            outcome = self._receive(request, peer)
+            outcome = self._receive_or_quarantine(request, peer)
         except RefusedObject as error:
-            self._quarantine(request, peer, error)
             return self._failed(request, peer, error, "refused")
         except Exception as error:
             return self._failed(request, peer, error, "failed")
         self._count(peer.ae_title, outcome.value, len(request.data))
         log.info("object received", reference=peer.reference, ae_title=peer.ae_title, outcome=outcome.value)
         return SUCCESS
+
+    def _receive_or_quarantine(self, request: _Request, peer: Peer) -> Received:
+        try:
+            return self._receive(request, peer)
+        except RefusedObject as error:
+            self._quarantine(request, peer, error)
+            raise
 
     def _failed(self, request: _Request, peer: Peer, error: Exception, outcome: str) -> Dataset:
         self._count(peer.ae_title, outcome, len(request.data))
@@ -114,25 +121,28 @@ class StoreService:
             spool = self._objects.open(min(len(request.data), QUARANTINE_COPY_BYTES))
             spool.write(request.data[:QUARANTINE_COPY_BYTES])
             stored = spool.commit(request.transfer_syntax_uid, "quarantine")
-            self._studies.quarantine(
-                Quarantined(
-                    calling_ae_title=peer.ae_title,
-                    address=peer.address,
-                    sop_class_uid=printable(request.sop_class_uid, 64),
-                    sop_instance_uid=printable(request.sop_instance_uid, 64),
-                    dimse_status=error.c_status,
-                    reason=str(error),
-                    object_name=stored.name,
-                    data_length=len(request.data),
-                )
+            refused = Quarantined(
+                calling_ae_title=peer.ae_title,
+                address=peer.address,
+                sop_class_uid=printable(request.sop_class_uid, 64),
+                sop_instance_uid=printable(request.sop_instance_uid, 64),
+                dimse_status=error.c_status,
+                reason=str(error),
+                object_name=stored.name,
+                data_length=len(request.data),
             )
+            try:
+                self._studies.quarantine(refused)
+            except BaseException:
+                self._objects.remove(stored)  # without its row nobody would know or remove it
+                raise
         except GatewayError as failure:
             log.warning("refused object not kept", reference=peer.reference, error=type(failure).__name__)
 
 
 def check(request: _Request) -> InstanceHeader:
     """Return the header of a request that may be kept; raises RefusedObject with the status for one that may not."""
-    if request.sop_class_uid != request.abstract_syntax:
+    if request.sop_class_uid != request.abstract_syntax or request.abstract_syntax in SERVICES:
         raise RefusedObject("SOP class is not that of the presentation context", SOP_CLASS_NOT_SUPPORTED)
     if not is_uid(request.sop_instance_uid):
         raise RefusedObject("SOP instance UID is empty, too long or no UID", INVALID_SOP_INSTANCE)

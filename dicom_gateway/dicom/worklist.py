@@ -12,10 +12,9 @@ from dicom_gateway.core.attributes import build_item
 from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.matching import Query, compile_query
 from dicom_gateway.core.ports import Clock
-from dicom_gateway.dicom.peer import peer_of
+from dicom_gateway.dicom.peer import Peer, peer_of
 from dicom_gateway.dicom.status import (
     CANCEL,
-    CANNOT_UNDERSTAND,
     OUT_OF_RESOURCES,
     PENDING,
     PENDING_WARNING,
@@ -24,6 +23,7 @@ from dicom_gateway.dicom.status import (
     status,
 )
 from dicom_gateway.storage.worklist import Worklist
+from dicom_gateway.study.scan import scan
 
 log = structlog.get_logger()
 
@@ -48,16 +48,13 @@ class WorklistService:
         """Yield one answer a matching scheduled step, or why there is none."""
         peer = peer_of(event.assoc)
         try:
-            query = compile_query(_identifier(event))
-        except Exception as error:
-            log.info("worklist query not understood", reference=peer.reference, error=type(error).__name__)
-            yield status(CANNOT_UNDERSTAND, "the identifier cannot be read"), None
-            return
-        try:
-            found = self._find(query)
+            yield from self._answers(event, peer)
         except Exception as error:
             yield of_store_or_find(error, peer.reference), None
-            return
+
+    def _answers(self, event: Any, peer: Peer) -> Iterator[Answer]:
+        query = compile_query(_identifier(event))
+        found = self._find(query)
         if len(found) > self._max_answers:
             yield status(OUT_OF_RESOURCES, f"more than {self._max_answers} matches; narrow the query"), None
             return
@@ -90,10 +87,12 @@ class WorklistService:
 
 
 def _identifier(event: Any) -> Dataset:
-    """Return the query's data set, every element read, so that a broken one is found here."""
+    """Return the query's data set, its values unread: core.matching reads them, and a bad one fails no query.
+
+    Raises RefusedObject (0xC000) when it cannot be parsed.
+    """
+    scan(event.request.Identifier.getbuffer(), event.context.transfer_syntax)
     identifier: Dataset = event.identifier
-    for element in identifier.iterall():
-        element.tag  # noqa: B018 - reading it is the point
     return identifier
 
 

@@ -118,8 +118,10 @@ class ObjectStore:
         self._lock_file: IO[bytes] | None = None
         self._spool: Path | None = None
         self._guard = threading.Lock()
-        for name in ("", "objects", "quarantine", "spool", "thumbnails"):
-            (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = [self.files.make_folder(root / name) for name in ("objects", "quarantine", "spool", "thumbnails")]
+        if any(made):
+            self.files.sync_folder(root)
 
     def open(self, expected_bytes: int = 0) -> SpoolFile:
         """Begin a new object of about `expected_bytes`; raises Unavailable when the disk is full or nearly so."""
@@ -128,8 +130,8 @@ class ObjectStore:
                 raise Unavailable("the disk is nearly full")
             try:
                 return self._new_file()
-            except FileNotFoundError:  # somebody removed the spool folder
-                self.close()
+            except FileNotFoundError:
+                self._forget_lost_spool()
                 return self._new_file()
         except OSError as error:
             raise Unavailable(f"the disk does not take objects: {error.strerror}") from error
@@ -216,6 +218,13 @@ class ObjectStore:
         self.files.rename(source, target)
         self.files.sync_folder(target.parent)
         return target_name
+
+    def _forget_lost_spool(self) -> None:
+        """Begin anew when somebody removed the spool folder of this living process."""
+        with self._guard:
+            if self._spool is not None and self._lock_file is not None and not self._spool.exists():
+                self._lock_file.close()
+                self._spool = self._lock_file = None
 
     def _spool_folder(self) -> Path:
         with self._guard:

@@ -100,7 +100,7 @@ class ServedAssociation(Association):
         self.dimse.cancel_req = {id_: cancel for id_, cancel in cancels.items() if id_ == msg.MessageID}
         kind = StorageServiceClass if isinstance(msg, C_STORE) else uid_to_service_class(str(context.abstract_syntax))
         if isinstance(msg, OPERATIONS.get(kind, ())):
-            kind(self).SCP(msg, context)  # type: ignore[attr-defined]
+            kind(self).SCP(msg, context)
         else:
             self.dimse.send_msg(_refusal(msg), context_id)  # type: ignore[arg-type]
 

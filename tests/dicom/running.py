@@ -1,7 +1,6 @@
 """The DICOM service as gateway.py composes it, in this process, over real stores below one folder; and what a device
 or a practice does with it, as verbs."""
 
-import inspect
 import secrets
 import socket
 import sqlite3
@@ -94,7 +93,7 @@ class Running:
     def __post_init__(self) -> None:
         settings = self.settings
         migrate(self.path)
-        self.database = open_database(self.path)
+        self.database = Database(self.path, busy_seconds=BUSY_SECONDS)
         database, clock = self.database, settings.clock
         self.devices = Devices(settings.devices, settings.accept_unknown)
         outbox = Outbox(database, [Target("clinic")], secrets.randbits)
@@ -276,13 +275,6 @@ class Found:
     statuses: list[int] = field(default_factory=list)
     answers: list[Dataset] = field(default_factory=list)
     comment: str = ""
-
-
-def open_database(path: Path) -> Database:
-    """Open the database; it gives up on a lock soon, where that can be said."""
-    if "busy_seconds" in inspect.signature(Database).parameters:
-        return Database(path, busy_seconds=BUSY_SECONDS)  # type: ignore[call-arg]
-    return Database(path)
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 10) -> None:

@@ -102,14 +102,14 @@ class Message:
 
 @dataclass
 class Association:
-    """An association that a device opens. `accepted`: context id -> transfer syntax; `results`: context id -> result."""
+    """An association that a device opens. `accepted` and `results`: context id -> transfer syntax, result."""
 
     port: int
     proposals: Sequence[Proposal]
     calling: str = "DX1"
     called: str = "DCMGATEWAY"
     calling_bytes: bytes | None = None
-    fragment: int = 16_000
+    fragment: int = 100_000
     accepted: dict[int, str] = field(default_factory=dict)
     results: dict[int, int] = field(default_factory=dict)
     rejected: tuple[int, int, int] | None = None
@@ -119,12 +119,20 @@ class Association:
     def __post_init__(self) -> None:
         self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self._open()
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def _open(self) -> None:
         self.socket.sendall(self._request())
         kind, body = self.read_pdu()
         if kind == 2:
             self._accept(body)
         elif kind == 3:
             self.rejected = (body[1], body[2], body[3])
+            self.socket.close()
         else:
             raise ConnectionError(f"PDU of type {kind}")
 

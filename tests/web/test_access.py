@@ -33,8 +33,8 @@ def test_nothing_without_a_token(shared_world: Any, shared_port: int, method: st
 @pytest.mark.parametrize("path", ["/api/v1", "/api/v1/nothing", "/API/v1/orders", "//api/v1/orders", "/favicon.ico"])
 def test_what_does_not_exist_needs_a_token_too(shared_world: Any, shared_port: int, path: str) -> None:
     with shared_world.client(shared_port, "") as nobody, shared_world.client(shared_port) as known:
-        assert nobody.get(f"http://127.0.0.1:{port}{path}").status_code == 401
-        assert known.get(f"http://127.0.0.1:{port}{path}").status_code == 404
+        assert nobody.get(f"http://127.0.0.1:{shared_port}{path}").status_code == 401
+        assert known.get(f"http://127.0.0.1:{shared_port}{path}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_two_tokens_are_none_and_the_scheme_has_no_case(world: Any, port: int) -
 @EVERY_CALL
 def test_each_role_may_do_what_the_table_says(shared_world: Any, shared_port: int, method: str, path: str) -> None:
     for token, role in (("any pms", Role.PMS), ("technician", Role.TECHNICIAN), ("administrator", Role.ADMINISTRATOR)):
-        with shared_world.client(shared_port, token) as shared_client:
-            status = shared_client.request(method, filled(path)).status_code
+        with shared_world.client(shared_port, token) as client:
+            status = client.request(method, filled(path)).status_code
         assert (status == 403) == (role not in ROLES[method, path])
 
 

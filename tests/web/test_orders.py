@@ -1,5 +1,6 @@
 """/api/v1/orders against the running server."""
 
+import copy
 import json
 import threading
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dicom_gateway.core.status import StepStatus
+from dicom_gateway.web.examples import EXAMPLE_ORDER
 
 Bodies = Callable[..., dict[str, Any]]
 URL = "/api/v1/orders"
@@ -187,7 +189,7 @@ def listed(shared_world: Any, shared_client: httpx.Client, bodies: Bodies) -> ht
                 "station_ae_titles": ["IO1", "DX9"],
             }
         assert shared_client.post(URL, json=body).status_code == 201
-    return client
+    return shared_client
 
 
 @pytest.mark.parametrize(
@@ -259,40 +261,55 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-_START = st.datetimes().map(str) | st.dates().map(str) | st.just("2999-12-31T23:59:59-23:59") | _JSON
-_TEXT = st.sampled_from(["", " ", "A", "^" * 5, "=" * 3, "x" * 65, "1.2", "\u0000", "ß" * 16, "😀" * 64]) | _JSON
-_STEP = st.fixed_dictionaries(
-    {"modality": st.just("DX") | _TEXT, "start": _START},
-    optional={
-        name: _TEXT
-        for name in ("id", "station_ae_titles", "teeth", "expected_instances", "protocol_codes", "performer")
-    },
+_VALUE = st.sampled_from(
+    ["", " ", "A", "IO", "^" * 5, "=" * 3, "x" * 65, "1.2", "\u0000", "ß" * 16, "😀" * 64, "1.2." + "9" * 60]
+    + [
+        "2999-12-31T23:59:59-23:59",
+        "1900-01-01T00:00:00+23:59",
+        "2026-03-29T02:30:00",
+        "2026-02-30",
+        "0001-01-01",
+        "36",
+    ]
 )
-_PROCEDURE = st.fixed_dictionaries(
-    {"steps": st.lists(_STEP, min_size=1, max_size=3) | _JSON},
-    optional={name: _TEXT for name in ("id", "code", "study_instance_uid", "description")},
-)
-_PATIENT = st.fixed_dictionaries(
-    {"id": st.just("P") | _TEXT, "name": st.just("Doe^Rex") | _TEXT},
-    optional={
-        name: _TEXT for name in ("issuer", "birth_date", "sex", "weight_kg", "neutered", "other_ids", "allergies")
-    },
-)
-_ORDER = st.fixed_dictionaries(
-    {
-        "source": st.just("s") | _TEXT,
-        "placer_order_number": st.sampled_from(["1", "2"]) | _TEXT,
-        "patient": _PATIENT | _JSON,
-        "procedures": st.lists(_PROCEDURE, min_size=1, max_size=3) | _JSON,
-    },
-    optional={name: _TEXT for name in ("priority", "accession_number", "reason", "id", "status", "extra")},
-)
+_OTHER_FIELDS = {
+    "order": ["filler_order_number", "accession_number", "admission_id", "confidentiality", "id", "status", "nonsense"],
+    "patient": ["size_m", "allergies", "medical_alerts", "pregnancy_status", "state", "special_needs"],
+    "procedure": ["id", "study_instance_uid", "original_id"],
+    "step": ["id", "teeth", "tooth_system", "station_name", "location", "protocol_codes", "status"],
+}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(_ORDER)
+@st.composite
+def orders(draw: st.DrawFn) -> dict[str, Any]:
+    """A good order with a few of its values exchanged for others, good and bad; or left out, or added."""
+    order = copy.deepcopy(EXAMPLE_ORDER) | {"placer_order_number": draw(st.sampled_from("123"))}
+    procedure = order["procedures"][0]
+    order["procedures"] += draw(st.lists(st.just(procedure).map(copy.deepcopy), max_size=2))
+    parts = {
+        "order": order,
+        "patient": order["patient"],
+        "procedure": procedure,
+        "step": procedure["steps"][0],
+    }
+    for name in draw(st.lists(st.sampled_from(sorted(parts)), max_size=3)):
+        part = parts[name]
+        field = draw(st.sampled_from(sorted({*part, *_OTHER_FIELDS[name]})))
+        value = draw(_VALUE | _VALUE.map(lambda text: [text]) | _JSON)
+        part[field] = value
+        if draw(st.integers(0, 5)) == 0:
+            del part[field]
+    return order
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(orders() | _JSON)
 def test_no_order_is_an_unexpected_error(client: httpx.Client, order: object) -> None:
-    answer = client.post(URL, content=json.dumps(order), headers={"content-type": "application/json"})
+    request = {"content": json.dumps(order), "headers": {"content-type": "application/json"}}
+    answer = client.post(URL, **request)
     assert answer.status_code in (200, 201, 400, 409, 422), answer.text
     if answer.status_code >= 400:
         assert set(answer.json()) == {"type", "title", "status", "detail", "errors"}
+    else:
+        again = client.post(URL, **request)
+        assert (again.status_code, again.json()) == (200, answer.json())

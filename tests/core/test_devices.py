@@ -1,0 +1,52 @@
+"""Which device may associate from where, and which stations serve a modality."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from dicom_gateway.core.devices import Device, Devices
+
+CLINIC = (ip_network("192.0.2.0/24"), ip_network("2001:db8::/32"))
+KNOWN = (
+    Device("ANYWHERE", modalities=("DX", "IO")),
+    Device("CLINIC", modalities=("DX",), allowed_from=CLINIC),
+    Device("ONE", modalities=("US",), allowed_from=(ip_network("192.0.2.7"),)),
+)
+
+
+@pytest.mark.parametrize(
+    ("ae_title", "address", "admitted"),
+    [
+        pytest.param("ANYWHERE", "203.0.113.9", True, id="no network named"),
+        pytest.param("CLINIC", "192.0.2.44", True, id="within the network"),
+        pytest.param("CLINIC", "192.0.3.1", False, id="beside the network"),
+        pytest.param("CLINIC", "2001:db8::5", True, id="IPv6"),
+        pytest.param("CLINIC", "2001:db9::5", False, id="IPv6 beside"),
+        pytest.param("CLINIC", "::ffff:192.0.2.44", True, id="IPv4 seen by an IPv6 socket"),
+        pytest.param("CLINIC", "::ffff:192.0.3.1", False, id="IPv4 seen by an IPv6 socket, beside"),
+        pytest.param("CLINIC", "2001:db8::5%eth0", True, id="with a zone"),
+        pytest.param("CLINIC", "not an address", False, id="no address"),
+        pytest.param("CLINIC", "", False, id="empty address"),
+        pytest.param("ONE", "192.0.2.7", True, id="one host"),
+        pytest.param("ONE", "192.0.2.8", False, id="the next host"),
+        pytest.param(" CLINIC ", "192.0.2.44", True, id="padding"),
+        pytest.param("clinic", "192.0.2.44", False, id="AE titles have case"),
+        pytest.param("STRANGER", "192.0.2.44", False, id="unknown"),
+        pytest.param("", "192.0.2.44", False, id="empty AE title"),
+    ],
+)
+def test_only_configured_devices_from_their_networks_are_admitted(ae_title: str, address: str, admitted: bool) -> None:
+    assert Devices(KNOWN, accept_unknown=False).admits(ae_title, address) is admitted
+
+
+def test_where_unknown_devices_are_accepted_a_known_one_still_has_its_networks() -> None:
+    devices = Devices(KNOWN, accept_unknown=True)
+    assert devices.admits("STRANGER", "203.0.113.9")
+    assert not devices.admits("CLINIC", "203.0.113.9")
+
+
+@pytest.mark.parametrize(
+    ("modality", "stations"), [("DX", ("ANYWHERE", "CLINIC")), ("US", ("ONE",)), ("CT", ()), ("", ()), ("D", ())]
+)
+def test_the_stations_of_a_modality_are_its_devices(modality: str, stations: tuple[str, ...]) -> None:
+    assert Devices(KNOWN, accept_unknown=False).stations_of(modality) == stations
