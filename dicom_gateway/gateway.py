@@ -1,30 +1,19 @@
-"""THE composition root: settings -> database, stores, services, roles. Nothing else constructs a store or a service.
+"""THE composition root: settings -> database, stores, connectors; roles.py makes the services of each role of them.
 
-Each role builds only what it needs, so its process imports only that.
+Nothing else constructs a store or a service. Each part is made when it is first asked for, so a process imports and
+opens only what it needs.
 """
 
-import os
-import random
 import secrets
-import signal
-import socket
-import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import structlog
-
-from dicom_gateway import __version__
 from dicom_gateway.core.completion import Patience
 from dicom_gateway.core.devices import Device, Devices, Network
 from dicom_gateway.core.model import StoredObject
 from dicom_gateway.core.ports import ResultSink
-from dicom_gateway.errors import GatewayError
 from dicom_gateway.network import is_loopback
 from dicom_gateway.settings import Settings
 from dicom_gateway.storage.audit import AuditStore
@@ -39,16 +28,8 @@ from dicom_gateway.storage.settlement import Settlement
 from dicom_gateway.storage.studies import StudyStore
 from dicom_gateway.storage.tokens import TokenStore
 from dicom_gateway.storage.waiting import Waiting
-from dicom_gateway.storage.worklist import Worklist
-from dicom_gateway.wake import WakeListener, Waker
+from dicom_gateway.wake import Waker
 
-if TYPE_CHECKING:
-    from dicom_gateway.metrics import Gauge
-
-log = structlog.get_logger()
-
-DRAIN_SECONDS = 30.0
-ECHO_EVERY_SECONDS = 10.0
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
@@ -179,238 +160,3 @@ def _network_of(host: str) -> tuple[Network, ...]:
         return (ip_network(host),)
     except ValueError:
         return ()
-
-
-@dataclass(frozen=True, slots=True)
-class RoleContext:
-    """What a role gets when it starts: listening sockets by name, and an event that asks it to drain."""
-
-    sockets: Mapping[str, socket.socket]
-    draining: threading.Event
-
-
-def run_dicom(gateway: Gateway, context: RoleContext) -> None:
-    """Serve worklist, MPPS and storage until drained."""
-    from dicom_gateway.dicom.performed_steps import PerformedStepService
-    from dicom_gateway.dicom.server import DicomService
-    from dicom_gateway.dicom.store import StoreService
-    from dicom_gateway.dicom.worklist import WorklistService
-    from dicom_gateway.metrics import Metrics
-
-    settings, metrics = gateway.settings, Metrics()
-    worklist = WorklistService(
-        Worklist(gateway.database),
-        clock,
-        settings.zone(),
-        settings.worklist.max_answers,
-        settings.worklist.hide_after_days,
-        metrics.count_query,
-    )
-    service = DicomService(
-        settings.dicom.ae_title,
-        settings.dicom.check_called_ae_title,
-        settings.dicom.extra_storage_classes,
-        gateway.devices,
-        gateway.unknown_devices,
-        worklist,
-        StoreService(gateway.objects, gateway.studies, metrics.count_object),
-        PerformedStepService(gateway.performed_steps, clock, secrets.randbits, metrics.count_performed_step),
-        metrics.count_association,
-    )
-    service.start(context.sockets["dicom"])
-    log.info("ready")
-    context.draining.wait()
-    service.stop(DRAIN_SECONDS)
-
-
-def run_worker(gateway: Gateway, context: RoleContext) -> None:
-    """Settle studies, deliver events and sweep until drained."""
-    from dicom_gateway.metrics import Metrics
-    from dicom_gateway.study.decoder import Decoder
-    from dicom_gateway.study.thumbnails import Thumbnails
-    from dicom_gateway.worker import Deliverer, Settler, Sweeper, loops
-
-    metrics, decoder = Metrics(), Decoder()
-    thumbnails = Thumbnails(decoder, gateway.object_path, gateway.objects.thumbnail_path)
-    sinks = gateway.sinks()
-    deliverers = {
-        pms.name: Deliverer(
-            pms.name,
-            sinks[pms.name],
-            pms.thumbnails,
-            gateway.public_url(),
-            gateway.outbox,
-            gateway.studies,
-            thumbnails,
-            clock,
-            random.SystemRandom().random,
-            metrics.count_delivery,
-        )
-        for pms in gateway.settings.pms
-    }
-    sweeper = Sweeper(
-        gateway.objects,
-        lambda name: gateway.objects.path(name).exists(),
-        gateway.studies,
-        gateway.database.checkpoint,
-        gateway.audit.alarm,
-        clock,
-    )
-    listener = WakeListener(gateway.run_dir, "worker")
-    running = loops(Settler(gateway.settlement), deliverers, sweeper, clock, listener.event)
-    for loop in running:
-        loop.start()
-    log.info("ready")
-    context.draining.wait()
-    for loop in running:
-        loop.stop(DRAIN_SECONDS)
-    listener.close()
-    decoder.close()
-
-
-def run_intake(gateway: Gateway, context: RoleContext) -> None:
-    """Wait: every connector that takes orders in (HL7, watched folders) runs in this role, and none is configured."""
-    log.info("ready", connectors=0)
-    context.draining.wait()
-
-
-def run_web(gateway: Gateway, context: RoleContext) -> None:
-    """Serve the API and the page until drained."""
-    from dicom_gateway.metrics import exposition
-    from dicom_gateway.study.decoder import Decoder
-    from dicom_gateway.study.thumbnails import Thumbnails
-    from dicom_gateway.web.app import create_app
-    from dicom_gateway.web.server import WebServer
-    from dicom_gateway.web.services import Services
-
-    settings, decoder = gateway.settings, Decoder()
-    readiness = Readiness(gateway, context)
-    services = Services(
-        orders=gateway.orders,
-        studies=gateway.studies,
-        settlement=gateway.settlement,
-        outbox=gateway.outbox,
-        tokens=gateway.tokens,
-        audit=gateway.audit,
-        unknown_devices=gateway.unknown_devices,
-        objects=gateway.objects,
-        thumbnails=Thumbnails(decoder, gateway.object_path, gateway.objects.thumbnail_path),
-        zone=settings.zone(),
-        clock=clock,
-        readiness=readiness.components,
-        metrics=lambda: exposition(gauges(gateway)),
-        draining=context.draining.is_set,
-        public_url=gateway.public_url(),
-        version=__version__,
-    )
-    web = settings.web
-    tls = (web.tls_certificate, web.tls_key) if web.tls_certificate and web.tls_key else None
-    server = WebServer(create_app(services), [context.sockets["web"]], tls, web.behind_proxy)
-    threading.Thread(target=_stop_when_draining, args=(context, server.stop), name="drain", daemon=True).start()
-    log.info("ready")
-    server.run()
-    decoder.close()
-
-
-def _stop_when_draining(context: RoleContext, stop: Callable[[], None]) -> None:
-    context.draining.wait()
-    stop()
-
-
-ROLES: dict[str, Callable[[Gateway, RoleContext], None]] = {
-    "dicom": run_dicom,
-    "intake": run_intake,
-    "worker": run_worker,
-    "web": run_web,
-}
-LISTENING_ROLES = {"dicom": "dicom", "web": "web"}  # role -> the listener that it serves
-
-
-def run_role(role: str, settings: Settings, sockets: Mapping[str, socket.socket], drain_pipe: int | None) -> None:
-    """Run one role in this process until a signal, or the end of `drain_pipe`, asks it to drain."""
-    draining = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: draining.set())
-    if drain_pipe is not None:
-        threading.Thread(target=_wait_for_end, args=(drain_pipe, draining), name="drain-pipe", daemon=True).start()
-    gateway = Gateway(settings)
-    try:
-        ROLES[role](gateway, RoleContext(sockets, draining))
-    finally:
-        gateway.close()
-
-
-def _wait_for_end(pipe: int, draining: threading.Event) -> None:
-    """Return when the other end of the pipe is closed: the supervisor is gone or wants an end."""
-    while os.read(pipe, 1):
-        continue
-    draining.set()
-
-
-class Readiness:
-    """Whether each component works, for /readyz. The C-ECHO is done at most every ten seconds."""
-
-    def __init__(self, gateway: Gateway, context: RoleContext) -> None:
-        self._gateway = gateway
-        self._context = context
-        self._guard = threading.Lock()
-        self._echo_ok = False
-        self._echo_at = float("-inf")
-
-    def components(self) -> dict[str, str]:
-        """Return each component with "ok" or "failed"."""
-        checks: dict[str, Callable[[], bool]] = {
-            "database": lambda: self._gateway.database.read(lambda tx: True),
-            "store": lambda: (
-                (self._gateway.data_dir / "objects").is_dir() and os.access(self._gateway.data_dir, os.W_OK)
-            ),
-            "space": lambda: self._gateway.objects.has_space(),
-            "running": lambda: not self._context.draining.is_set(),
-            "dicom": self._echo,
-        }
-        return {name: "ok" if _holds(check) else "failed" for name, check in checks.items()}
-
-    def _echo(self) -> bool:
-        from dicom_gateway.dicom.scu import echo
-
-        with self._guard:
-            if time.monotonic() - self._echo_at > ECHO_EVERY_SECONDS:
-                dicom = self._gateway.settings.dicom
-                host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(dicom.host, dicom.host)  # noqa: S104
-                self._echo_ok = echo(host, dicom.port, dicom.ae_title, dicom.ae_title)
-                self._echo_at = time.monotonic()
-            return self._echo_ok
-
-
-def _holds(check: Callable[[], bool]) -> bool:
-    try:
-        return check()
-    except (GatewayError, OSError):
-        return False
-
-
-def gauges(gateway: Gateway) -> "tuple[Gauge, ...]":
-    """Return what is read when somebody asks for metrics."""
-    from dicom_gateway.metrics import Gauge
-
-    return (
-        Gauge(
-            "dicom_gateway_orders",
-            "Orders by status.",
-            ("status",),
-            lambda: {(status,): float(n) for status, n in gateway.orders.by_status().items()},
-        ),
-        Gauge(
-            "dicom_gateway_outbox",
-            "Deliveries by target and status.",
-            ("target", "status"),
-            lambda: {labels: float(n) for labels, n in gateway.outbox.depth().items()},
-        ),
-        Gauge("dicom_gateway_alarms", "Alarms that stand.", (), lambda: {(): float(len(gateway.audit.alarms()))}),
-        Gauge(
-            "dicom_gateway_free_bytes",
-            "Free space where objects are kept.",
-            (),
-            lambda: {(): float(gateway.objects.files.free_bytes(gateway.data_dir))},
-        ),
-    )

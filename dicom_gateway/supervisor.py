@@ -19,9 +19,10 @@ from pathlib import Path
 import structlog
 
 from dicom_gateway.errors import SettingsError
-from dicom_gateway.gateway import LISTENING_ROLES, ROLES, Gateway
+from dicom_gateway.gateway import Gateway
 from dicom_gateway.listening import bind_all, port_of
 from dicom_gateway.operating_system import try_lock
+from dicom_gateway.roles import LISTENING_ROLES, ROLES
 from dicom_gateway.settings import PREFIX, Settings
 
 log = structlog.get_logger()

@@ -17,7 +17,7 @@ import structlog
 from dicom_gateway.core.envelope import MAX_INSTANCES, describe_instance, with_thumbnail
 from dicom_gateway.core.local_time import SECOND
 from dicom_gateway.core.model import Instance, Thumbnail
-from dicom_gateway.core.ports import Clock, ResultSink
+from dicom_gateway.core.ports import Clock, Outcome, ResultSink
 from dicom_gateway.core.schedule import next_try
 from dicom_gateway.errors import GatewayError
 from dicom_gateway.storage.outbox import Claimed, Outbox
@@ -89,9 +89,9 @@ class Settler:
                 self._settlement.settle(uid)
             except GatewayError:
                 raise
-            except Exception:
-                log.exception("study not settled", study=uid)
-                return None
+            except Exception as error:
+                log.exception("study not settled")
+                self._settlement.postpone(uid, type(error).__name__)
         return self._settlement.next_due()
 
 
@@ -131,8 +131,13 @@ class Deliverer:
         return self._clock() if claimed else self._outbox.next_due(self._clock(), self._target)
 
     def _deliver(self, delivery: Claimed) -> None:
-        payload = self.payload(delivery)
-        outcome = self._sink.deliver(delivery.event_id, delivery.occurred_at, payload)
+        try:
+            outcome = self._sink.deliver(delivery.event_id, delivery.occurred_at, self.payload(delivery))
+        except GatewayError:
+            raise
+        except Exception as error:
+            log.exception("event not sent", event_id=delivery.event_id)
+            outcome = Outcome(False, f"internal error: {type(error).__name__}")
         now = self._clock()
         again: int | None = None
         if outcome.gone:
@@ -197,7 +202,8 @@ class Sweeper:
     """Cleans up after dead processes and holds files against rows, a little at a time."""
 
     SPOOL_EVERY = 60 * SECOND
-    RECONCILE_EVERY = 3600 * SECOND
+    RECONCILE_AFTER = 900 * SECOND  # what the last process left is old enough by then
+    RECONCILE_EVERY = 24 * 3600 * SECOND
 
     def __init__(
         self,
@@ -214,7 +220,7 @@ class Sweeper:
         self._checkpoint = checkpoint
         self._alarm = alarm
         self._clock = clock
-        self._reconcile_at = 0
+        self._reconcile_at = clock() + self.RECONCILE_AFTER
 
     def run(self) -> int | None:
         """Sweep; return when to do so again."""

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from dicom_gateway.cli.opening import opened
+from dicom_gateway.cli.opening import opened, operator
 from dicom_gateway.cli.printing import table, when
 from dicom_gateway.errors import InvalidValue
 from dicom_gateway.gateway import clock
@@ -51,5 +51,5 @@ def retry(context: click.Context, event_id: str | None, target: str) -> None:
     if not event_id and not target:
         raise InvalidValue("name an event or --target")
     with opened(context) as gateway:
-        count = gateway.outbox.retry(clock(), event_id or "", target)
+        count = gateway.outbox.retry(clock(), operator(), event_id or "", target)
     click.echo(f"{count} due now")

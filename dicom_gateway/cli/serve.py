@@ -6,8 +6,9 @@ import click
 
 from dicom_gateway import __version__, logs
 from dicom_gateway.errors import SettingsError
-from dicom_gateway.gateway import LISTENING_ROLES, ROLES, Gateway, run_role
+from dicom_gateway.gateway import Gateway
 from dicom_gateway.listening import bind_all, inherited
+from dicom_gateway.roles import LISTENING_ROLES, ROLES, run_role
 from dicom_gateway.settings_loading import load_settings
 from dicom_gateway.supervisor import Supervisor
 

@@ -30,6 +30,7 @@ from dicom_gateway.core.identifiers import (
 )
 from dicom_gateway.core.local_time import iso_utc, localise
 from dicom_gateway.core.model import Code, Order, OtherPatientID, Patient, RequestedProcedure, ScheduledStep
+from dicom_gateway.core.status import StepStatus
 from dicom_gateway.core.teeth import parse_teeth
 from dicom_gateway.errors import InvalidDocument, InvalidValue
 
@@ -172,7 +173,7 @@ class PatientDocument(_Document):
 class StepDocument(_Document):
     """One scheduled procedure step."""
 
-    read_only = frozenset({"status", "original_id"})
+    read_only = frozenset({"original_id"})
     id: AnyId = ""
     modality: Annotated[str, AfterValidator(_code_string)]
     station_ae_titles: Annotated[
@@ -190,6 +191,9 @@ class StepDocument(_Document):
     teeth: Annotated[tuple[str, ...], NoneIsNoItem, Field(max_length=52)] = ()
     tooth_system: Literal["fdi", "universal"] = "fdi"
     expected_instances: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    status: Annotated[
+        ShortText, Field(description="CANCELED cancels the step, as leaving it out does; anything else is ignored")
+    ] = ""
 
     @field_validator("start", mode="before")
     @classmethod
@@ -228,6 +232,7 @@ class StepDocument(_Document):
             protocol_codes=tuple(code.to_code() for code in self.protocol_codes),
             teeth=parse_teeth(self.teeth, self.tooth_system),
             expected_instances=self.expected_instances,
+            status=StepStatus.CANCELED if self.status == StepStatus.CANCELED else StepStatus.SCHEDULED,
         )
 
 

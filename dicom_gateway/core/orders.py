@@ -130,6 +130,8 @@ def _step(new: ScheduledStep, old: ScheduledStep | None, minter: Minter, station
     new = new.evolve(id=identity[0], original_id=identity[1], station_ae_titles=stations)
     if old is None:
         return new
+    if new.status is StepStatus.CANCELED:
+        return _left_out(new.evolve(status=old.status, inferred=old.inferred))
     event = StepEvent.REORDER if old.status is StepStatus.CANCELED else StepEvent.CHANGE
     return new.evolve(status=advance(old.status, event), inferred=old.inferred)
 

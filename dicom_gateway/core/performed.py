@@ -7,7 +7,7 @@ refused report leaves a step open for ever. A sequence in an N-SET is whole: it 
 
 import base64
 import json
-from typing import Any, ClassVar
+from typing import Any
 
 from pydicom import Dataset
 from pydicom.multival import MultiValue

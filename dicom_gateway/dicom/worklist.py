@@ -18,6 +18,7 @@ from dicom_gateway.dicom.status import (
     OUT_OF_RESOURCES,
     PENDING,
     PENDING_WARNING,
+    SOP_CLASS_NOT_SUPPORTED,
     SUCCESS,
     of_store_or_find,
     status,
@@ -53,6 +54,9 @@ class WorklistService:
             yield of_store_or_find(error, peer.reference), None
 
     def _answers(self, event: Any, peer: Peer) -> Iterator[Answer]:
+        if event.request.AffectedSOPClassUID != event.context.abstract_syntax:
+            yield status(SOP_CLASS_NOT_SUPPORTED, "SOP class is not that of the presentation context"), None
+            return
         query = compile_query(_identifier(event))
         found = self._find(query)
         if len(found) > self._max_answers:

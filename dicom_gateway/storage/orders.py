@@ -1,7 +1,7 @@
 """Orders: taken in once however often they are sent, changed, cancelled, found; each in one transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from dicom_gateway.core.envelope import Event, EventType
@@ -76,7 +76,7 @@ class OrderStore:
             if order is stored:
                 return order, False
             _refuse_foreign(tx, order)
-            action = "order received" if stored is None else "order changed"
+            action = "order received" if stored is None else f"order changed: {_what_changed(stored, order)}"
             order_rows.change(tx, self._outbox, stored, order, now, actor, action)
             self._waiting.look_again(tx, order, actor)
             return order_rows.load(tx, order.id) or order, stored is None
@@ -126,6 +126,11 @@ class OrderStore:
     def by_status(self) -> dict[str, int]:
         """Return how many orders stand at each status."""
         return self._database.read(order_rows.orders_by_status)
+
+
+def _what_changed(before: Order, after: Order) -> str:
+    names = (f.name for f in fields(after) if f.name not in ("version", "status"))
+    return ", ".join(name for name in names if getattr(before, name) != getattr(after, name))
 
 
 def _refuse_foreign(tx: Transaction, order: Order) -> None:

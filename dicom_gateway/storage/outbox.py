@@ -16,6 +16,7 @@ from peewee import Case, fn
 from dicom_gateway.core.envelope import Event, envelope
 from dicom_gateway.errors import NotFound
 from dicom_gateway.storage import audit
+from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.database import Database, Row, Transaction
 from dicom_gateway.storage.tables import DeliveryRow, EventRow, TargetRow
 
@@ -242,7 +243,7 @@ class Outbox:
 
         return self._database.read(run)
 
-    def retry(self, now: int, event_id: str = "", target: str = "") -> int:
+    def retry(self, now: int, actor: Actor, event_id: str = "", target: str = "") -> int:
         """Make parked and waiting deliveries due now, their schedule begun anew, of one event or of one target, and
         take back a pause of the targets concerned; return how many."""
 
@@ -259,6 +260,7 @@ class Outbox:
                 ).where(where)
             )
             tx.execute(TargetRow.update(paused_at=None, reason="").where(TargetRow.name.in_(targets)))
+            audit.record(tx, now, actor, "delivery asked for again", event_id or f"target {target}", f"{changed}")
             tx.wake("worker")
             return int(changed)
 

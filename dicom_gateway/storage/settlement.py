@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from peewee import fn
 
-from dicom_gateway.core.completion import Evidence, Patience, Progress, Reported, Verdict, judge, missing
+from dicom_gateway.core.completion import Evidence, Patience, Progress, Verdict, judge
 from dicom_gateway.core.envelope import Event, EventType, StudyFacts
-from dicom_gateway.core.model import Instance, Order, RequestedProcedure, Study
+from dicom_gateway.core.local_time import SECOND
+from dicom_gateway.core.model import Instance, Order, Study
 from dicom_gateway.core.ports import Clock
 from dicom_gateway.core.status import OrderStatus, StepEvent, StepStatus
 from dicom_gateway.errors import Conflict, NotFound
@@ -18,8 +19,10 @@ from dicom_gateway.storage import audit, order_rows, study_rows
 from dicom_gateway.storage.audit import GATEWAY, Actor
 from dicom_gateway.storage.database import Database, Transaction
 from dicom_gateway.storage.outbox import Outbox
+from dicom_gateway.storage.study_rows import View
 from dicom_gateway.storage.tables import StudyRow
 
+POSTPONED = 600 * SECOND
 UNFINISHED = frozenset({StepStatus.STARTED, StepStatus.DEPARTED})
 
 
@@ -46,6 +49,16 @@ class Settlement:
     def settle(self, study_instance_uid: str) -> None:
         """Settle one study."""
         self._database.write(lambda tx: self._settle(tx, study_instance_uid, self._clock()))
+
+    def postpone(self, study_instance_uid: str, detail: str) -> None:
+        """Look at a study again later, with an alarm: settling it failed and must not hold back the others."""
+        now = self._clock()
+
+        def run(tx: Transaction) -> None:
+            study_rows.set_study(tx, study_instance_uid, due_at=now + POSTPONED)
+            audit.raise_alarm(tx, now, "study not settled", f"study {study_instance_uid}", detail)
+
+        self._database.write(run)
 
     def complete_by_hand(self, study_instance_uid: str, actor: Actor) -> None:
         """Take a study as complete because a person says so; raises NotFound, or Conflict without an order."""
@@ -75,7 +88,7 @@ class Settlement:
 
     def _settle_unmatched(self, tx: Transaction, study: Study, now: int) -> None:
         """Tell once, when it is quiet, that a study waits to be matched; nothing of its contents is delivered."""
-        quiet_at = study.last_received_at + self._patience.quiet_seconds * 1_000_000
+        quiet_at = study.last_received_at + self._patience.quiet_seconds * SECOND
         if study.received and now < quiet_at:
             study_rows.set_study(tx, study.study_instance_uid, due_at=quiet_at)
             return
@@ -89,48 +102,31 @@ class Settlement:
         study_rows.set_study(tx, study.study_instance_uid, due_at=None)
 
     def _settle_linked(self, tx: Transaction, study: Study, order: Order, now: int, by_hand: bool = False) -> None:
-        procedure = order_rows.procedure_of(order, study.requested_procedure_id)
-        if procedure is None:
+        view = study_rows.view_of(tx, study, order)
+        if view is None:
             study_rows.set_study(tx, study.study_instance_uid, due_at=None)
             return
-        found = study_rows.instances_of(tx, study.study_instance_uid)
-        mine = [(instance, told) for instance, told in found if instance.order_id == order.id]
-        instances = [instance for instance, _ in mine]
-        by_uid = study_rows.reported_of(tx, order.id, [step.id for step in procedure.steps])
-        reported = [report for report, _ in by_uid.values()]
-        silent = _without_report(procedure, by_uid)
-        progress = study_rows.progress_of(procedure, study, instances, reported)
-        verdict = (
-            Verdict(Evidence.MANUAL) if by_hand else self._judge(procedure, study, instances, progress, silent, now)
-        )
-        facts = StudyFacts(
-            study,
-            [instance.header for instance in instances],
-            study_rows.expected_of(procedure),
-            sorted(missing(progress)),
-        )
+        silent = _without_report(view)
+        verdict = Verdict(Evidence.MANUAL) if by_hand else self._judge(view, silent, now)
         if verdict.evidence:
             events = {step_id: StepEvent.INFER_COMPLETE for step_id in silent}
-            order = order_rows.move_steps(tx, self._outbox, order, events, now, GATEWAY, facts)
-            untold = [instance for instance, told in mine if not told]
-            self._report(tx, study, order, facts, untold, verdict.evidence, now)
+            order = order_rows.move_steps(tx, self._outbox, order, events, now, GATEWAY, view.facts)
+            untold = [instance for instance, shown in view.instances if not shown]
+            self._report(tx, study, order, view.facts, untold, verdict.evidence, now)
         elif verdict.incomplete:
-            self._tell_incomplete(tx, study, order, facts, now)
+            self._tell_incomplete(tx, study, order, view.facts, now)
         study_rows.set_study(tx, study.study_instance_uid, due_at=verdict.look_again_at)
 
-    def _judge(
-        self, procedure: RequestedProcedure, study: Study, instances: Sequence[Instance], progress: Progress,
-        silent: Sequence[str], now: int,
-    ) -> Verdict:  # fmt: skip
+    def _judge(self, view: View, silent: Sequence[str], now: int) -> Verdict:
         """Judge the study as its devices reported it, and the steps of devices that report nothing on their own."""
-        verdict = judge(progress, self._patience, now)
-        if not silent or not progress.reported or verdict.evidence is None:
+        verdict = judge(view.progress, self._patience, now)
+        if not silent or not view.reported or verdict.evidence is None:
             return verdict
-        theirs = [instance for instance in instances if instance.step_id in ("", *silent)]
+        theirs = [instance for instance, _ in view.instances if instance.step_id in ("", *silent)]
         unreported = Progress(
             frozenset(instance.header.sop_instance_uid for instance in theirs),
-            study.last_received_at,
-            expected=study_rows.expected_of(procedure, silent),
+            view.progress.last_received_at,
+            expected=study_rows.expected_of(view.procedure, silent),
         )
         rest = judge(unreported, self._patience, now)
         return verdict if rest.evidence else rest
@@ -159,7 +155,7 @@ class Settlement:
             study_rows.set_study(tx, study.study_instance_uid, incomplete_told_at=now)
 
 
-def _without_report(procedure: RequestedProcedure, by_uid: dict[str, tuple[Reported, set[str]]]) -> list[str]:
+def _without_report(view: View) -> list[str]:
     """Return the started steps that no performed step speaks for."""
-    spoken_for = {step_id for _, step_ids in by_uid.values() for step_id in step_ids}
-    return [step.id for step in procedure.steps if step.status in UNFINISHED and step.id not in spoken_for]
+    spoken_for = {step_id for _, step_ids in view.reported.values() for step_id in step_ids}
+    return [step.id for step in view.procedure.steps if step.status in UNFINISHED and step.id not in spoken_for]

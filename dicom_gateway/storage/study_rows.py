@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from dicom_gateway.core.completion import Progress, Reported
+from dicom_gateway.core.completion import Progress, Reported, missing
 from dicom_gateway.core.envelope import StudyFacts
 from dicom_gateway.core.linking import Link
 from dicom_gateway.core.model import Instance, Order, RequestedProcedure, StoredObject, Study
@@ -166,23 +167,38 @@ def expected_of(procedure: RequestedProcedure, step_ids: Sequence[str] = ()) -> 
     return sum(known) if known and len(known) == len(counts) else None
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A study beside the procedure of its order: the instances that belong to it, each with whether an event has shown
+    it, the performed steps (by UID, with the scheduled steps that each performs), and what an event says of it."""
+
+    procedure: RequestedProcedure
+    instances: Sequence[tuple[Instance, bool]]
+    reported: dict[str, tuple[Reported, set[str]]]
+    progress: Progress
+    facts: StudyFacts
+
+
+def view_of(tx: Transaction, study: Study, order: Order) -> View | None:
+    """Return what is known of a study of `order`; None when it belongs to none of its procedures."""
+    procedure = next((p for p in order.procedures if p.id == study.requested_procedure_id), None)
+    if procedure is None:
+        return None
+    found = instances_of(tx, study.study_instance_uid)
+    mine = [(instance, shown) for instance, shown in found if instance.order_id == order.id]
+    reported = reported_of(tx, order.id, [step.id for step in procedure.steps])
+    expected = expected_of(procedure)
+    progress = Progress(
+        received_uids=frozenset(instance.header.sop_instance_uid for instance, _ in mine),
+        last_received_at=study.last_received_at,
+        reported=[report for report, _ in reported.values()],
+        expected=expected,
+    )
+    headers = [instance.header for instance, _ in mine]
+    return View(procedure, mine, reported, progress, StudyFacts(study, headers, expected, sorted(missing(progress))))
+
+
 def facts_of(tx: Transaction, order: Order, study: Study) -> StudyFacts:
     """Return what an event of `order` says of a study now: only images that are linked to the order count."""
-    headers = [i.header for i, _ in instances_of(tx, study.study_instance_uid) if i.order_id == order.id]
-    procedure = next((p for p in order.procedures if p.id == study.requested_procedure_id), None)
-    reported = reported_of(tx, order.id, [step.id for step in procedure.steps]) if procedure else {}
-    named = {uid for found, _ in reported.values() for uid in found.image_uids}
-    missing = named - {header.sop_instance_uid for header in headers}
-    return StudyFacts(study, headers, expected_of(procedure) if procedure else None, sorted(missing))
-
-
-def progress_of(
-    procedure: RequestedProcedure, study: Study, instances: Sequence[Instance], reported: Sequence[Reported]
-) -> Progress:
-    """Return what is known of the progress of a procedure's study."""
-    return Progress(
-        received_uids=frozenset(instance.header.sop_instance_uid for instance in instances),
-        last_received_at=study.last_received_at,
-        reported=reported,
-        expected=expected_of(procedure),
-    )
+    view = view_of(tx, study, order)
+    return view.facts if view else StudyFacts(study)

@@ -55,6 +55,7 @@ def test_who_was_rejected_is_recorded_once_a_device(serve: Serve) -> None:
     for calling in ("NOBODY", "NOBODY", "FOREIGN"):
         gateway.associate(calling=calling, called="OTHER").close()
     gateway.associate(calling="DX1").close()
+    wait_for(lambda: sum(row["attempts"] for row in gateway.unknown_devices.all()) == 3, "the attempts are recorded")
     found = {row["ae_title"]: row for row in gateway.unknown_devices.all()}
     assert found.keys() == {"NOBODY", "FOREIGN"}
     assert found["NOBODY"]["attempts"] == 2
@@ -69,6 +70,7 @@ def test_control_characters_in_an_ae_title_reach_no_record(serve: Serve) -> None
         with pytest.raises(ConnectionError):
             gateway.associate(calling_bytes=title.ljust(16))
     gateway.associate(calling_bytes=b"<b>'; DROP--    ").close()
+    wait_for(gateway.unknown_devices.all, "the attempt is recorded")
     assert [row["ae_title"] for row in gateway.unknown_devices.all()] == ["<b>'; DROP--"]
     assert gateway.echo()
 
@@ -77,6 +79,7 @@ def test_a_rejection_stands_when_it_cannot_be_recorded(serve: Serve) -> None:
     gateway = serve()
     with gateway.locked_database():
         assert gateway.associate(calling="NOBODY").rejected == (1, 1, 3)
+        wait_for(lambda: not gateway.service.open_associations(), "the association is gone")
     assert gateway.unknown_devices.all() == []
 
 

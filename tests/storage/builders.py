@@ -176,7 +176,7 @@ class GatewayStore:
             code = an_item(CodeValue=reason[0], CodingSchemeDesignator=reason[1])
             changes.PerformedProcedureStepDiscontinuationReasonCodeSequence = [code]
         now = self.clock()
-        return self.performed.update(uid, lambda stored: update(stored, changes, now), Actor("DX1", "192.0.2.9"))
+        return self.performed.update(uid, lambda stored: update(stored, changes, now), Actor("device DX1", "192.0.2.9"))
 
     def settle(self) -> int:
         """Settle every study that is due; return how many there were."""

@@ -14,7 +14,7 @@ from dicom_gateway.errors import Conflict, Unavailable
 from dicom_gateway.storage import order_rows
 from dicom_gateway.storage.database import PRAGMAS, Database, Transaction
 from dicom_gateway.storage.migrate import migrate, migrations
-from dicom_gateway.storage.tables import TABLES, AuditRow, CounterRow
+from dicom_gateway.storage.tables import TABLES, AuditRow, CounterRow, StationRow
 
 DEADLINE = 20  # seconds
 
@@ -154,6 +154,21 @@ def test_a_locked_database_is_unavailable_and_recovers(database: Database, path:
     assert names(database) == ["after", "before"]
 
 
+def test_a_full_disk_is_unavailable_and_recovers(database: Database) -> None:
+    def fill(tx: Transaction) -> None:
+        tx._database.execute_sql("PRAGMA max_page_count = 1")  # no more than there are already
+        tx.insert_all(CounterRow, ({"name": f"filler {n} {'x' * 2000}", "value": n} for n in range(200)))
+
+    results = Gate(database).run(
+        lambda: database.write(put("first")), lambda: database.write(fill), lambda: database.write(put("second"))
+    )
+    kept = [name for name, result in zip(("first", "second"), results[::2], strict=True) if isinstance(result, int)]
+    assert isinstance(results[1], Unavailable)
+    assert names(database) == sorted(kept)
+    with pytest.raises(Unavailable):
+        database.write(fill)
+
+
 def test_a_lock_that_ends_in_time_is_waited_for(path: Path) -> None:
     database = Database(path, busy_seconds=DEADLINE)
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -263,8 +278,6 @@ def test_a_commit_is_synced(database: Database) -> None:
 
 
 def test_a_foreign_key_holds(database: Database) -> None:
-    from dicom_gateway.storage.tables import StationRow
-
     with pytest.raises(peewee.IntegrityError):
         database.write(lambda tx: tx.execute(StationRow.insert(ae_title="X", start_date="20270101", step_key=9)))
 

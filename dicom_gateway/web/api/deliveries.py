@@ -65,7 +65,7 @@ def retry_delivery(event_id: str, access: Authorised) -> JSONResponse:
     """Makes what is parked or waiting due now, and takes back a pause of its target; what was delivered stays so."""
     services = access.services
     services.outbox.event(event_id)
-    retried = services.outbox.retry(services.clock(), event_id=event_id)
+    retried = services.outbox.retry(services.clock(), access.actor, event_id=event_id)
     return JSONResponse({"retried": retried, **_event(event_id, access)})
 
 
