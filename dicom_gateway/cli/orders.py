@@ -10,7 +10,8 @@ import click
 from dicom_gateway.cli.opening import opened, operator
 from dicom_gateway.cli.printing import table
 from dicom_gateway.core.model import Order
-from dicom_gateway.core.order_document import order_document, parse_order
+from dicom_gateway.core.order_answer import order_document
+from dicom_gateway.core.order_document import parse_order
 from dicom_gateway.core.order_table import read_orders
 from dicom_gateway.errors import GatewayError, InvalidDocument, InvalidValue
 from dicom_gateway.storage.orders import OrderFilter

@@ -3,7 +3,6 @@
 Success means that the report survives a kill and a power cut, and that every scheduled step it names has moved.
 """
 
-import json
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -54,7 +53,7 @@ class PerformedStepService:
         if refusal is not None:
             return refusal, None
         try:
-            attributes = as_text(_whole(event, event.request.AttributeList, "attribute_list"))
+            attributes = _whole(event, event.request.AttributeList, "attribute_list")
             performed = create(uid, attributes, peer.ae_title, self._clock())
             self._performed_steps.create(performed, peer.address)
         except Exception as error:
@@ -74,14 +73,18 @@ class PerformedStepService:
         if refusal is not None:
             return refusal, None
         try:
-            changes = as_text(_whole(event, event.request.ModificationList, "modification_list"))
+            changes = _whole(event, event.request.ModificationList, "modification_list")
             now = self._clock()
             performed = self._performed_steps.update(uid, lambda stored: update(stored, changes, now), peer.actor)
         except Exception as error:
             return self._failed(error, peer.ae_title, peer.reference, "N-SET")
         self._count(peer.ae_title, performed.status.value)
         log.info(
-            "performed step updated", reference=peer.reference, ae_title=peer.ae_title, uid=uid, status=performed.status
+            "performed step updated",
+            reference=peer.reference,
+            ae_title=peer.ae_title,
+            uid=uid,
+            status=performed.status.value,
         )
         return SUCCESS, None
 
@@ -89,7 +92,7 @@ class PerformedStepService:
         """Return what is stored of a performed step."""
         peer = peer_of(event.assoc)
         uid = str(event.request.RequestedSOPInstanceUID or "")
-        refusal = _refusal(event, event.request.RequestedSOPClassUID, MPPS_RETRIEVE, uid, named_class=MPPS)
+        refusal = _refusal(event, event.request.RequestedSOPClassUID, MPPS_RETRIEVE, uid, MPPS)
         if refusal is not None:
             return refusal, None
         try:
@@ -111,11 +114,11 @@ class PerformedStepService:
         return of_normalized(error, reference), None
 
 
-def _refusal(event: Any, sop_class_uid: Any, service: str, uid: str, named_class: str = "") -> Dataset | None:
+def _refusal(event: Any, sop_class_uid: Any, service: str, uid: str, *named: str) -> Dataset | None:
     """Return the status of an operation that its presentation context or its command does not allow."""
     if str(event.context.abstract_syntax) != service:
         return status(UNRECOGNIZED_OPERATION, "not an operation of this presentation context")
-    if str(sop_class_uid or "") not in (service, named_class):
+    if str(sop_class_uid or "") not in (service, *named):
         return status(NO_SUCH_SOP_CLASS, "SOP class is not that of the presentation context")
     if not is_uid(uid):
         return status(INVALID_SOP_INSTANCE, "SOP instance UID is empty, too long or no UID")
@@ -129,9 +132,3 @@ def _whole(event: Any, data: BytesIO | None, attribute: str) -> Dataset:
     scan(data.getbuffer(), event.context.transfer_syntax)
     found: Dataset = getattr(event, attribute)
     return found
-
-
-def as_text(attributes: Dataset) -> Dataset:
-    """Return a copy whose text is Unicode, decoded by the character set that the data set names; values that cannot
-    be read are left out."""
-    return Dataset.from_json(json.loads(attributes.to_json(suppress_invalid_tags=True)))

@@ -96,6 +96,10 @@ class DicomService:
         """Return how many associations are open."""
         return len(self._server.active_associations) if self._server else 0
 
+    def is_busy(self) -> bool:
+        """Say whether a message is in work on any association."""
+        return self._server is not None and self._server.is_busy()
+
     def _handle_requested(self, event: Any) -> None:
         peer = peer_of(event.assoc)
         if self._devices.admits(peer.ae_title, peer.address):

@@ -4,7 +4,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dicom_gateway.core.model import Order
-from dicom_gateway.core.order_document import order_document, parse_order
+from dicom_gateway.core.order_answer import order_document
+from dicom_gateway.core.order_document import parse_order
 
 _AT = 1_790_000_000_000_000
 _UID = "2.25.329800735698586629295641978511506172918"

@@ -12,7 +12,8 @@ import pytest
 from dicom_gateway.core.identifiers import Minter
 from dicom_gateway.core.local_time import to_instant
 from dicom_gateway.core.model import Code, Order, OtherPatientID, ScheduledStep
-from dicom_gateway.core.order_document import order_document, parse_order
+from dicom_gateway.core.order_answer import order_document
+from dicom_gateway.core.order_document import parse_order
 from dicom_gateway.core.orders import place
 from dicom_gateway.errors import InvalidDocument
 

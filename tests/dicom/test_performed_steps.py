@@ -14,7 +14,7 @@ from tests.dicom.running import DX_IMAGE, Running, ended, performed, reference
 from tests.dicom.wire import EXPLICIT
 from tests.peers import dcmjs
 
-STATUS, STEPS, STUDY = 0x00400252, 0x00400270, 0x0020000D
+STATUS_TAG = 0x00400252
 NO_LONGER = "Performed Procedure Step Object may no longer be updated"
 
 
@@ -24,19 +24,42 @@ def steps(*items: Dataset) -> Items:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "status", "tags"),
+    ("attributes", "status", "comment"),
     [
         pytest.param({}, 0x0000, None, id="as it should be"),
-        pytest.param({"PerformedProcedureStepStatus": "COMPLETED"}, 0x0106, [STATUS], id="completed at once"),
-        pytest.param({"PerformedProcedureStepStatus": "STARTED"}, 0x0106, [STATUS], id="another text"),
-        pytest.param({"PerformedProcedureStepStatus": None}, 0x0120, [STATUS], id="no status"),
-        pytest.param({"ScheduledStepAttributesSequence": None}, 0x0120, [STEPS], id="no step sequence"),
-        pytest.param({"ScheduledStepAttributesSequence": steps()}, 0x0121, [STEPS], id="empty step sequence"),
         pytest.param(
-            {"ScheduledStepAttributesSequence": steps(reference(StudyInstanceUID=None))}, 0x0120, [STUDY], id="no study"
+            {"PerformedProcedureStepStatus": "COMPLETED"},
+            0x0106,
+            "an N-CREATE has the status IN PROGRESS",
+            id="completed at once",
+        ),
+        pytest.param({"PerformedProcedureStepStatus": "STARTED"}, 0x0106, "'STARTED' is no status", id="another text"),
+        pytest.param(
+            {"PerformedProcedureStepStatus": None}, 0x0120, "PerformedProcedureStepStatus is required", id="no status"
         ),
         pytest.param(
-            {"ScheduledStepAttributesSequence": steps(reference(StudyInstanceUID=""))}, 0x0121, [STUDY], id="empty study"
+            {"ScheduledStepAttributesSequence": None},
+            0x0120,
+            "ScheduledStepAttributesSequence is required",
+            id="no step sequence",
+        ),
+        pytest.param(
+            {"ScheduledStepAttributesSequence": steps()},
+            0x0121,
+            "ScheduledStepAttributesSequence is required",
+            id="empty step sequence",
+        ),
+        pytest.param(
+            {"ScheduledStepAttributesSequence": steps(reference(StudyInstanceUID=None))},
+            0x0120,
+            "StudyInstanceUID is required",
+            id="no study",
+        ),
+        pytest.param(
+            {"ScheduledStepAttributesSequence": steps(reference(StudyInstanceUID=""))},
+            0x0121,
+            "StudyInstanceUID is required",
+            id="empty study",
         ),
         pytest.param({"PatientName": None, "Modality": None, "StudyID": None}, 0x0000, None, id="others absent"),
         pytest.param({"PatientID": "", "PerformedProcedureStepID": ""}, 0x0000, None, id="others empty"),
@@ -44,12 +67,12 @@ def steps(*items: Dataset) -> Items:
     ],
 )
 def test_a_create_needs_a_status_and_a_study_only(
-    gateway: Running, attributes: dict[str, Any], status: int, tags: list[int] | None
+    gateway: Running, attributes: dict[str, Any], status: int, comment: str | None
 ) -> None:
     uid = generate_uid()
     answer = gateway.create_mpps(uid, performed(**attributes))
     assert answer.status == status
-    assert answer.command.get("AttributeIdentifierList") == tags
+    assert answer.command.get("ErrorComment") == comment
     assert answer.data == b""
     assert gateway.get_mpps(uid)[0] == (0x0112 if status else 0x0000)  # a refused one is not kept
 
@@ -138,6 +161,7 @@ def test_a_set_moves_the_status_and_is_lenient_at_the_end(
     answer = gateway.set_mpps(uid, ended(**attributes))
     assert answer.status == status
     assert answer.command["AffectedSOPInstanceUID"] == uid
+    assert answer.command.get("AttributeIdentifierList") == ([STATUS_TAG] if status else None)
     stored = gateway.get_mpps(uid)[1]
     assert stored.PerformedProcedureStepStatus == kept
     assert (stored.PatientID, stored.Modality) == ("P-1", "DX")
@@ -347,7 +371,10 @@ def test_dcmjs_reports_a_performed_step(gateway: Running) -> None:
     item = reference(order)
     attributes = {
         "ScheduledStepAttributesSequence": [
-            {keyword: item[keyword].value for keyword in ("StudyInstanceUID", "AccessionNumber", "RequestedProcedureID")}
+            {
+                keyword: item[keyword].value
+                for keyword in ("StudyInstanceUID", "AccessionNumber", "RequestedProcedureID")
+            }
             | {"ScheduledProcedureStepID": item.ScheduledProcedureStepID}
         ],
         "PatientName": order.patient.name,

@@ -1,4 +1,4 @@
-"""C-STORE: what is on disk afterwards is what was sent, whatever the syntax, the character set or the UIDs (PS3.4 B)."""
+"""C-STORE: what is on disk afterwards is what was sent, in whatever syntax and character set (PS3.4 B)."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -47,9 +47,7 @@ def without(keyword: str) -> Dataset:
         pytest.param(lambda: image(SOPClassUID=CT), {}, 0xA900, id="class of the data set differs"),
         pytest.param(lambda: without("SOPClassUID"), {}, 0xA900, id="no class in the data set"),
         pytest.param(image, {"AffectedSOPInstanceUID": "1.2.3.4"}, 0xA900, id="instance differs"),
-        pytest.param(
-            lambda: without("SOPInstanceUID"), {"AffectedSOPInstanceUID": "1.2.3"}, 0xA900, id="no instance"
-        ),
+        pytest.param(lambda: without("SOPInstanceUID"), {"AffectedSOPInstanceUID": "1.2.3"}, 0xA900, id="no instance"),
         pytest.param(lambda: without("StudyInstanceUID"), {}, 0xA900, id="no study"),
         pytest.param(lambda: image(StudyInstanceUID=""), {}, 0xA900, id="empty study"),
         pytest.param(lambda: image(StudyInstanceUID="../../study"), {}, 0xA900, id="study is a path"),
@@ -111,7 +109,9 @@ def check_outcome(gateway: Running, send: Callable[[Running], wire.Message], sta
 
 def refusal_alarms(gateway: Running) -> int:
     """Return how often an object of DX1 was refused, as the alarm has it."""
-    found = (row["count"] for row in gateway.audit.alarms() if (row["kind"], row["subject"]) == ("object refused", "DX1"))
+    found = (
+        row["count"] for row in gateway.audit.alarms() if (row["kind"], row["subject"]) == ("object refused", "DX1")
+    )
     return next(found, 0)
 
 

@@ -9,8 +9,8 @@ from dicom_gateway.core.envelope import Event, EventType, StudyFacts
 from dicom_gateway.core.local_time import SECOND
 from dicom_gateway.core.model import Order, Study
 from dicom_gateway.errors import NotFound
-from dicom_gateway.storage.database import Database
 from dicom_gateway.storage.audit import Actor
+from dicom_gateway.storage.database import Database
 from dicom_gateway.storage.outbox import Claimed, Outbox, Target
 from tests.storage.builders import START, GatewayStore, an_order
 

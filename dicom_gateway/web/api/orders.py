@@ -8,7 +8,8 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, Field
 
 from dicom_gateway.core.model import Order
-from dicom_gateway.core.order_document import order_document, parse_order
+from dicom_gateway.core.order_answer import order_document
+from dicom_gateway.core.order_document import parse_order
 from dicom_gateway.core.status import OrderStatus
 from dicom_gateway.errors import InvalidDocument, InvalidValue, Unavailable
 from dicom_gateway.storage.orders import OrderFilter
