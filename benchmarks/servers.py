@@ -22,7 +22,6 @@ from benchmarks.scu import VERIFICATION, Association
 START_SECONDS = 30.0
 MAX_PDU = 131072
 NODELAY = {"TCP_NODELAY": "1"}
-PACKAGE_OF = {"wlmscpfs": "dcmtk", "storescp": "dcmtk", "Orthanc": "orthanc"}
 GATEWAY = (sys.executable, "-m", "dicom_gateway")
 
 

@@ -14,7 +14,7 @@ from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.database import Database, Transaction
 from dicom_gateway.storage.linker import link_instance, started_by
 from dicom_gateway.storage.outbox import Outbox
-from dicom_gateway.storage.tables import InstanceRow, QuarantineRow, StudyRow
+from dicom_gateway.storage.tables import InstanceRow, OrderRow, QuarantineRow, StudyRow
 
 
 class Received(StrEnum):
@@ -179,11 +179,16 @@ class StudyStore:
         rows = self._database.read(lambda tx: tx.rows(QuarantineRow.select().order_by(QuarantineRow.key.desc())))
         return [Quarantined(**{k: v for k, v in row.items() if k not in ("key", "at")}) for row in rows]
 
-    def find(self, order_id: str = "", limit: int = 100, before: tuple[int, str] | None = None) -> Sequence[Study]:
-        """Return received studies, newest first; `before` is (last_received_at, UID) of the last one seen."""
+    def find(
+        self, order_id: str = "", source: str = "", limit: int = 100, before: tuple[int, str] | None = None
+    ) -> Sequence[Study]:
+        """Return received studies, newest first, of one order, or of the orders of one source; `before` is
+        (last_received_at, UID) of the last one seen."""
         query = StudyRow.select().where(StudyRow.received > 0)
         if order_id:
             query = query.where(StudyRow.order_id == order_id)
+        if source:
+            query = query.join(OrderRow, on=(OrderRow.id == StudyRow.order_id)).where(OrderRow.source == source)
         if before:
             at, uid = before
             query = query.where(
