@@ -1,7 +1,7 @@
 """A fast DICOM client on a plain socket: what it sends is encoded beforehand, so that a server is measured, not it.
 
 PS3.8 9.3 (PDUs), PS3.7 9.3 (C-FIND, C-STORE). One presentation context, Explicit VR Little Endian. Each PDU is sent by
-itself, as devices do: without TCP_NODELAY, Nagle's algorithm then holds a PDU back until the one before is acknowledged.
+itself, as devices do: without TCP_NODELAY, Nagle's algorithm then holds it back until the one before is acknowledged.
 """
 
 import socket
@@ -147,7 +147,7 @@ class Association:
                 if not control & _LAST:
                     continue
                 if control & _COMMAND:
-                    status = _status(command_set)
+                    status = _status(bytes(command_set))
                 if status is not None and (status not in PENDING or not control & _COMMAND):
                     return status, bytes(data_set)
 

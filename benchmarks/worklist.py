@@ -18,7 +18,7 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom.dsutils import encode
 
 from benchmarks.figures import median, number, percentile, table
@@ -115,8 +115,8 @@ def worklist_file(one: Scheduled) -> Dataset:
     found.ScheduledProcedureStepSequence = Sequence([step])
     found.file_meta = FileMetaDataset()
     found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    found.file_meta.MediaStorageSOPClassUID = WORKLIST_FIND
-    found.file_meta.MediaStorageSOPInstanceUID = one.study_instance_uid
+    found.file_meta.MediaStorageSOPClassUID = UID(WORKLIST_FIND)
+    found.file_meta.MediaStorageSOPInstanceUID = UID(one.study_instance_uid)
     return found
 
 

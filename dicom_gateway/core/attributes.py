@@ -7,14 +7,14 @@ but never has a value: it is returned with zero length and, as an optional key t
 CommentsOnTheScheduledProcedureStep and, after the protocol's own codes, SNOMED codes in ScheduledProtocolCodeSequence.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
 
 from pydicom import config
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement, empty_value_for_VR
+from pydicom.dataelem import DataElement, RawDataElement, empty_value_for_VR
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
@@ -259,12 +259,32 @@ ATTRIBUTES: Final = (WORKLIST, *_PATIENT, *_ANIMAL, *_PROCEDURE, *_ORDER)
 ROOT: Final = {int(row.tag): row for row in ATTRIBUTES}
 
 
-def build_item(order: Order, procedure: RequestedProcedure, step: ScheduledStep) -> Dataset:
-    """Return the worklist item of `step`: every attribute of the table, zero length where nothing is known.
+class Wanted(dict[int, "Wanted | None"]):
+    """The tags of the attributes that a query names, each with those of its item; None: all of them."""
+
+
+def wanted(keys: Dataset, rows: Mapping[int, Attribute] = ROOT) -> Wanted:
+    """Return what an identifier names of the table; a sequence key that holds nothing names the whole sequence."""
+    return Wanted((tag, _wanted_of_item(rows[tag], keys)) for tag in keys.keys() if tag in rows)
+
+
+def _wanted_of_item(row: Attribute, keys: Dataset) -> Wanted | None:
+    if row.vr != "SQ":
+        return None
+    try:
+        items = keys[row.tag].value
+    except Exception:  # whatever a library makes of garbage: core.matching refuses the key
+        return None
+    return wanted(items[0], row.children) if isinstance(items, Sequence) and items and len(items[0]) else None
+
+
+def build_item(order: Order, procedure: RequestedProcedure, step: ScheduledStep, only: Wanted | None = None) -> Dataset:
+    """Return the worklist item of `step`: every attribute of the table, zero length where nothing is known; with
+    `only`, no others than those, which is all that matching and answering that query need.
 
     It holds Unicode text and no SpecificCharacterSet; values are not validated here, intake did that.
     """
-    return _dataset(ATTRIBUTES, Item(order, procedure, step))
+    return _dataset(ATTRIBUTES, Item(order, procedure, step), only)
 
 
 def element(row: Attribute, value: object) -> DataElement:
@@ -277,23 +297,26 @@ def empty_element(row: Attribute) -> DataElement:
     return element(row, empty_value_for_VR(row.vr))
 
 
-def _dataset(rows: Iterable[Attribute], context: object) -> Dataset:
-    dataset = Dataset()
+def _dataset(rows: Iterable[Attribute], context: object, only: Wanted | None) -> Dataset:
+    elements: dict[BaseTag, DataElement | RawDataElement] = {}
     for row in rows:
+        if only is not None and row.tag not in only:
+            continue
         found = row.source(context) if row.source else None
-        value = _value(row, found)
+        value = _value(row, found, only)
         if value is not None or not row.omit_empty:
-            dataset[row.tag] = empty_element(row) if value is None else element(row, value)
-    return dataset
+            elements[row.tag] = empty_element(row) if value is None else element(row, value)
+    return Dataset(elements)
 
 
-def _value(row: Attribute, found: object) -> object:
+def _value(row: Attribute, found: object, only: Wanted | None) -> object:
     """Return `found` as a DICOM value of the row's VR, None when there is nothing."""
     if found is None or found == "" or found == ():
         return None
     if row.vr == "SQ":
         assert isinstance(found, tuple)
-        return Sequence([_dataset(row.nested, context) for context in found])
+        nested = only[row.tag] if only is not None else None
+        return Sequence([_dataset(row.nested, context, nested) for context in found])
     return dicom_value(row.vr, found)
 
 

@@ -100,7 +100,8 @@ def create(uid: str, attributes: Dataset, calling_ae_title: str, now: int) -> Pe
     attributes = readable(attributes)
     status = _status(attributes)
     if status is None:
-        raise MissingAttribute("PerformedProcedureStepStatus")
+        present = "PerformedProcedureStepStatus" in attributes
+        raise (MissingAttributeValue if present else MissingAttribute)("PerformedProcedureStepStatus")
     if status is not PerformedStatus.IN_PROGRESS:
         raise InvalidValue("an N-CREATE has the status IN PROGRESS", "PerformedProcedureStepStatus")
     references = _references(attributes)

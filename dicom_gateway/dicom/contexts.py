@@ -27,6 +27,9 @@ UNCOMPRESSED = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG)
 LOSSLESS = (
     "1.2.840.10008.1.2.4.70",  # JPEG lossless, first-order prediction
     "1.2.840.10008.1.2.4.57",  # JPEG lossless
+    "1.2.840.10008.1.2.4.58",
+    "1.2.840.10008.1.2.4.65",
+    "1.2.840.10008.1.2.4.66",
     "1.2.840.10008.1.2.4.80",  # JPEG-LS lossless
     "1.2.840.10008.1.2.4.90",  # JPEG 2000 lossless
     "1.2.840.10008.1.2.5",  # RLE

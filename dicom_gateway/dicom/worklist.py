@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from pydicom import Dataset
 
-from dicom_gateway.core.attributes import build_item
+from dicom_gateway.core.attributes import Wanted, build_item, wanted
 from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.matching import Query, compile_query
 from dicom_gateway.core.ports import Clock
@@ -57,8 +57,9 @@ class WorklistService:
         if event.request.AffectedSOPClassUID != event.context.abstract_syntax:
             yield status(SOP_CLASS_NOT_SUPPORTED, "SOP class is not that of the presentation context"), None
             return
-        query = compile_query(_identifier(event))
-        found = self._find(query)
+        identifier = _identifier(event)
+        query = compile_query(identifier)
+        found = self._find(query, wanted(identifier))
         if len(found) > self._max_answers:
             yield status(OUT_OF_RESOURCES, f"more than {self._max_answers} matches; narrow the query"), None
             return
@@ -72,11 +73,11 @@ class WorklistService:
         log.info("worklist served", reference=peer.reference, ae_title=peer.ae_title, answers=len(found))
         yield SUCCESS, None
 
-    def _find(self, query: Query) -> list[Dataset]:
+    def _find(self, query: Query, only: Wanted) -> list[Dataset]:
         """Return the items that match, at most one more than may be answered."""
         found = []
         for candidate in self._worklist.candidates(query.narrowing, query.hides_final, self._not_before()):
-            item = build_item(candidate.order, candidate.procedure, candidate.step)
+            item = build_item(candidate.order, candidate.procedure, candidate.step, only)
             if query.matches(item):
                 found.append(item)
                 if len(found) > self._max_answers:

@@ -9,11 +9,13 @@ handlers compare the command with the context. A C-STORE always goes to its hand
 import socket
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_primitives import C_ECHO, C_FIND, C_STORE, N_CREATE, N_GET, N_SET, DIMSEPrimitive
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import (
@@ -29,6 +31,7 @@ log = structlog.get_logger()
 
 UNRECOGNIZED_OPERATION = 0x0211
 ABORT_SECONDS = 1.0
+UNSENT = 32  # parts of messages
 OPERATIONS: dict[type[ServiceClass], tuple[type[DIMSEPrimitive], ...]] = {
     VerificationServiceClass: (C_ECHO,),
     BasicWorklistManagementServiceClass: (C_FIND,),
@@ -37,8 +40,22 @@ OPERATIONS: dict[type[ServiceClass], tuple[type[DIMSEPrimitive], ...]] = {
 }
 
 
+class AlternatingUnits(DULServiceProvider):
+    """Reads what has come between what it sends; pynetdicom's reads nothing, no C-CANCEL, while it has to send."""
+
+    _has_sent = False
+
+    def _process_recv_primitive(self) -> bool:
+        if self._has_sent and self.socket and self.socket.ready:
+            self._has_sent = False  # and what has come is read next
+        else:
+            self._has_sent = super()._process_recv_primitive()
+        return self._has_sent
+
+
 class GuardedMessages(DIMSEServiceProvider):
-    """Decodes messages; one that cannot be decoded ends its association, not the thread that reads it."""
+    """Decodes messages; one that cannot be decoded ends its association, not the thread that reads it. Does not run
+    ahead of what is sent, so that a C-CANCEL still finds something to cancel."""
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take in a part of a message."""
@@ -47,6 +64,13 @@ class GuardedMessages(DIMSEServiceProvider):
         except Exception as error:
             log.warning("message not understood", error=type(error).__name__)
             self.dul.event_queue.put("Evt19")  # PS3.8 9.2: invalid PDU, A-ABORT
+
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        """Send a message, once few parts of earlier ones are waiting."""
+        dul = self.dul
+        while dul.to_provider_queue.qsize() > UNSENT and dul.is_alive() and dul.state_machine.current_state == "Sta6":
+            time.sleep(0.001)
+        super().send_msg(primitive, context_id)
 
 
 class ServedAssociation(Association):
@@ -59,6 +83,7 @@ class ServedAssociation(Association):
         """Turn a new association into one of this class: same fields; its maker cannot be told which class to make."""
         association.__class__ = cls
         association.dimse.__class__ = GuardedMessages
+        association.dul.__class__ = AlternatingUnits
         assert isinstance(association, ServedAssociation)
         return association
 

@@ -99,6 +99,7 @@ REFUSED_CREATES = {
     "status DISCONTINUED": (a_report(PerformedProcedureStepStatus="DISCONTINUED"), InvalidValue, 0x0106),
     "other status": (a_report(PerformedProcedureStepStatus="STARTED"), InvalidValue, 0x0106),
     "no status": (without(a_report(), "PerformedProcedureStepStatus"), MissingAttribute, 0x0120),
+    "empty status": (a_report(PerformedProcedureStepStatus=""), MissingAttributeValue, 0x0121),
     "no sequence": (without(a_report(), "ScheduledStepAttributesSequence"), MissingAttribute, 0x0120),
     "no item": (a_report(**references()), MissingAttributeValue, 0x0121),
     "no study": (a_report(**references(item(AccessionNumber="1"))), MissingAttribute, 0x0120),

@@ -9,7 +9,8 @@ import pytest
 from dicom_gateway.dicom.contexts import VERIFICATION
 from tests.dicom import wire
 from tests.dicom.conftest import Serve
-from tests.dicom.running import AE_TITLE, DX_IMAGE, Running, image, wait_for
+from tests.dicom.objects import DX_IMAGE, image
+from tests.dicom.running import AE_TITLE, Running, wait_for
 from tests.dicom.wire import EXPLICIT
 from tests.peers import dcmtk
 

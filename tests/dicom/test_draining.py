@@ -9,7 +9,8 @@ import pytest
 
 from tests.dicom import wire
 from tests.dicom.conftest import Serve
-from tests.dicom.running import DX_IMAGE, Running, image, keys, wait_for
+from tests.dicom.objects import DX_IMAGE, image, keys
+from tests.dicom.running import Running, wait_for
 from tests.dicom.wire import EXPLICIT, Association
 
 

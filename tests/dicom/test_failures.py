@@ -9,7 +9,8 @@ from pydicom.uid import generate_uid
 
 from dicom_gateway.storage.worklist import Worklist
 from tests.dicom.conftest import Serve
-from tests.dicom.running import Running, Settings, ended, image, keys, performed
+from tests.dicom.objects import ended, image, keys, performed
+from tests.dicom.running import Running, Settings
 
 
 class Broken:

@@ -4,7 +4,8 @@ import pytest
 
 from dicom_gateway.dicom.contexts import MPPS, MPPS_RETRIEVE, VERIFICATION, WORKLIST_FIND, storage_classes
 from tests.dicom.conftest import Serve
-from tests.dicom.running import DX_IMAGE, Running, image
+from tests.dicom.objects import DX_IMAGE, image
+from tests.dicom.running import Running
 from tests.dicom.wire import BIG_ENDIAN, EXPLICIT, IMPLICIT
 from tests.peers import dcmtk
 

@@ -10,7 +10,8 @@ from pydicom.uid import generate_uid
 
 from dicom_gateway.dicom.contexts import MPPS, MPPS_RETRIEVE, VERIFICATION
 from tests.dicom import wire
-from tests.dicom.running import DX_IMAGE, Running, ended, performed, reference
+from tests.dicom.objects import DX_IMAGE, ended, performed, reference
+from tests.dicom.running import Running
 from tests.dicom.wire import EXPLICIT
 from tests.peers import dcmjs
 

@@ -12,7 +12,8 @@ from dicom_gateway.core.model import Instance
 from dicom_gateway.dicom.file_meta import IMPLEMENTATION_CLASS_UID
 from tests.dicom import wire
 from tests.dicom.conftest import Serve
-from tests.dicom.running import DX_IMAGE, Running, image, reference
+from tests.dicom.objects import DX_IMAGE, image, reference
+from tests.dicom.running import Running
 from tests.dicom.wire import BIG_ENDIAN, EXPLICIT, IMPLICIT
 from tests.peers import dcmtk
 

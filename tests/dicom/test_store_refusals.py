@@ -16,7 +16,8 @@ from pydicom.sequence import Sequence as Items
 from dicom_gateway.dicom.contexts import VERIFICATION
 from tests.dicom import wire
 from tests.dicom.conftest import Serve
-from tests.dicom.running import DX_IMAGE, Running, image
+from tests.dicom.objects import DX_IMAGE, image
+from tests.dicom.running import Running
 from tests.dicom.wire import BIG_ENDIAN, EXPLICIT, IMPLICIT
 
 CT = "1.2.840.10008.5.1.4.1.1.2"

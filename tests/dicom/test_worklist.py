@@ -12,7 +12,8 @@ from dicom_gateway.core.model import Order
 from dicom_gateway.dicom.contexts import WORKLIST_FIND
 from tests.dicom import wire
 from tests.dicom.conftest import Serve
-from tests.dicom.running import Running, ended, keys, performed, reference
+from tests.dicom.objects import ended, keys, performed, reference
+from tests.dicom.running import Running
 from tests.dicom.wire import EXPLICIT, IMPLICIT
 
 FIRST_DAY = date(2027, 3, 1)

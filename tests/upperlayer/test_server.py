@@ -145,7 +145,9 @@ def test_it_stops_once_and_leaves_no_thread(server: DicomServer) -> None:
             id="messages",
         ),
         pytest.param(
-            Association(AE("TEST"), "acceptor").dul, ("event_queue", "state_machine", "socket", "is_alive"), id="PDUs"
+            Association(AE("TEST"), "acceptor").dul,
+            ("event_queue", "to_provider_queue", "state_machine", "socket", "_process_recv_primitive"),
+            id="PDUs",
         ),
         pytest.param(RequestHandler, ("_create_association",), id="handler"),
         pytest.param(
