@@ -17,7 +17,7 @@ run: setup
 	$(BIN)/dicom-gateway --config gateway-data/gateway.toml serve
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # dcmjs-dimse, an independent device for the tests (needs npm).
 peers:
