@@ -17,6 +17,7 @@ from dicom_gateway import __version__
 from dicom_gateway.errors import GatewayError
 from dicom_gateway.gateway import Gateway, clock
 from dicom_gateway.settings import Settings
+from dicom_gateway.storage import heartbeat
 from dicom_gateway.storage.worklist import Worklist
 from dicom_gateway.wake import WakeListener
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 DRAIN_SECONDS = 30.0
-ECHO_EVERY_SECONDS = 10.0
+PROBE_EVERY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,38 +197,60 @@ def _wait_for_end(pipe: int, draining: threading.Event) -> None:
 
 
 class Readiness:
-    """Whether each component works, for /readyz. The C-ECHO is done at most every ten seconds."""
+    """Whether each component works, for /readyz. The C-ECHO and the write are done at most every ten seconds."""
 
     def __init__(self, gateway: Gateway, context: RoleContext) -> None:
         self._gateway = gateway
         self._context = context
-        self._guard = threading.Lock()
-        self._echo_ok = False
-        self._echo_at = float("-inf")
+        self._echo = _Remembered(self._echoes)
+        self._writes = _Remembered(self._beats)
 
     def components(self) -> dict[str, str]:
         """Return each component with "ok" or "failed"."""
         checks: dict[str, Callable[[], bool]] = {
-            "database": lambda: self._gateway.database.read(lambda tx: True),
+            "database": self._database,
             "store": lambda: (
                 (self._gateway.data_dir / "objects").is_dir() and os.access(self._gateway.data_dir, os.W_OK)
             ),
             "space": lambda: self._gateway.objects.has_space(),
             "running": lambda: not self._context.draining.is_set(),
-            "dicom": self._echo,
+            "dicom": self._echo.holds,
         }
         return {name: "ok" if _holds(check) else "failed" for name, check in checks.items()}
 
-    def _echo(self) -> bool:
+    def _database(self) -> bool:
+        """Read a row each time, and write one now and then."""
+        heartbeat.look(self._gateway.database)
+        return self._writes.holds()
+
+    def _beats(self) -> bool:
+        heartbeat.beat(self._gateway.database, clock())
+        return True
+
+    def _echoes(self) -> bool:
         from dicom_gateway.dicom.scu import echo
 
+        dicom = self._gateway.settings.dicom
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(dicom.host, dicom.host)  # noqa: S104
+        return echo(host, dicom.port, dicom.ae_title, dicom.ae_title)
+
+
+class _Remembered:
+    """A check that costs something: its answer holds for a while; one thread asks, the others wait for it."""
+
+    def __init__(self, check: Callable[[], bool]) -> None:
+        self._check = check
+        self._guard = threading.Lock()
+        self._answer = False
+        self._at = float("-inf")
+
+    def holds(self) -> bool:
+        """Return the answer, at most PROBE_EVERY_SECONDS old."""
         with self._guard:
-            if time.monotonic() - self._echo_at > ECHO_EVERY_SECONDS:
-                dicom = self._gateway.settings.dicom
-                host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(dicom.host, dicom.host)  # noqa: S104
-                self._echo_ok = echo(host, dicom.port, dicom.ae_title, dicom.ae_title)
-                self._echo_at = time.monotonic()
-            return self._echo_ok
+            if time.monotonic() - self._at > PROBE_EVERY_SECONDS:
+                self._answer = _holds(self._check)
+                self._at = time.monotonic()
+            return self._answer
 
 
 def _holds(check: Callable[[], bool]) -> bool:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from dicom_gateway.certificates import tls_fault
 from dicom_gateway.network import is_loopback as is_loopback
 from dicom_gateway.settings_values import (
     SQLITE,
@@ -296,6 +297,12 @@ class Settings(BaseSettings):
         for name, path in (("tls_certificate", self.web.tls_certificate), ("tls_key", self.web.tls_key)):
             if path is not None and not os.path.isfile(path):
                 return f"web.{name}: there is no file {path}"
+        if (
+            self.web.tls_certificate
+            and self.web.tls_key
+            and (reason := tls_fault(self.web.tls_certificate, self.web.tls_key))
+        ):
+            return reason
         if is_loopback(self.web.host) or self.web.tls_key is not None or self.web.behind_proxy:
             return None
         return (

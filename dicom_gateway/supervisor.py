@@ -48,10 +48,13 @@ class Child:
 class Supervisor:
     """Runs all roles of one gateway on this machine."""
 
-    def __init__(self, settings: Settings, config: Path | None, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, config: Path | None, announce: Callable[[str], None], log_json: bool = False
+    ) -> None:
         self._settings = settings
         self._config = config
         self._announce = announce
+        self._log_json = log_json
         self._stopping = threading.Event()
         self._refusal = settings.web_refusal()
         self._children = [Child(role) for role in ROLES if role != "web" or self._refusal is None]
@@ -73,6 +76,7 @@ class Supervisor:
                 os.close(write_end)
                 self._end()
                 os.close(read_end)
+            self._announce("stopped")
 
     def _prepare(self, gateway: Gateway) -> None:
         names = {LISTENING_ROLES[child.role] for child in self._children if child.role in LISTENING_ROLES}
@@ -113,13 +117,17 @@ class Supervisor:
         if self._config is not None:
             command += ["--config", str(self._config)]
         command += ["serve", "--role", role, "--drain-pipe", str(drain_pipe)]
+        if self._log_json:
+            command.append("--log-json")
         descriptors = [drain_pipe]
         name = LISTENING_ROLES.get(role)
         if name is not None:
             descriptor = self._sockets[name].fileno()
             command += ["--inherit", f"{name}={descriptor}"]
             descriptors.append(descriptor)
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=descriptors)  # noqa: S603
+        return subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, pass_fds=descriptors, preexec_fn=_ignore_interrupts
+        )
 
     def _end(self) -> None:
         """Wait for the roles, which drain because their pipe is closed; kill what does not end."""
@@ -137,6 +145,11 @@ class Supervisor:
             listening.close()
 
 
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of the terminal; a role that is still starting leaves it to the supervisor."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def describe(settings: Settings, ports: Mapping[str, int]) -> str:
     """Return where everything is, for whoever started the gateway."""
     lines: Sequence[tuple[str, str]] = [
@@ -147,6 +160,7 @@ def describe(settings: Settings, ports: Mapping[str, int]) -> str:
         scheme = "https" if settings.web.tls_certificate else "http"
         base = f"{scheme}://{settings.web.host}:{ports['web']}"
         lines = [*lines, ("API", f"{base}/api/v1"), ("API docs", f"{base}/api/docs")]
+    lines = [*lines, *(("PMS", f"{pms.name} -> {pms.url}") for pms in settings.pms)]
     token = settings.gateway.data_dir / "admin.token"
     if token.exists():
         lines = [*lines, ("First token", str(token))]

@@ -149,7 +149,10 @@ class Deliverer:
         self._outbox.finish(delivery, self._owner, now, outcome.delivered, outcome.detail, again)
         word = "delivered" if outcome.delivered else "failed" if again is not None else "parked"
         self._count(self._target, word, (now - delivery.occurred_at) / SECOND)
-        log.info(f"event {word}", target=self._target, event_id=delivery.event_id, type=delivery.event_type)
+        answer = outcome.detail.partition(":")[0]  # the rest may quote what the receiver wrote
+        log.info(
+            f"event {word}", target=self._target, event_id=delivery.event_id, type=delivery.event_type, answer=answer
+        )
 
     def payload(self, delivery: Claimed) -> bytes:
         """Return the event as the target gets it: the envelope as it was, with the instances that it shows."""
@@ -158,7 +161,7 @@ class Deliverer:
         pictured = with_thumbnail([instance.header for instance in instances])
         budget = INLINE_BYTES
         described = []
-        for instance in instances[:MAX_INSTANCES]:
+        for instance in _shown(instances, pictured):
             shown = None
             if instance.header.sop_instance_uid in pictured and self._mode != "none":
                 shown, used = self._thumbnail(instance, budget)
@@ -177,6 +180,13 @@ class Deliverer:
         return {**shown, "data": None, "href": href}, 0
 
 
+def _shown(instances: Sequence[Instance], pictured: frozenset[str]) -> list[Instance]:
+    """Return at most MAX_INSTANCES, in order: those with a thumbnail before the others."""
+    chosen = sorted(instances, key=lambda instance: instance.header.sop_instance_uid not in pictured)[:MAX_INSTANCES]
+    keys = {instance.key for instance in chosen}
+    return [instance for instance in instances if instance.key in keys]
+
+
 def _order(instance: Instance) -> tuple[int, str, int, int]:
     header = instance.header
     return header.series_number or 0, header.series_instance_uid, header.instance_number or 0, instance.key
@@ -191,6 +201,10 @@ class SweptStore(Protocol):
 
     def old_objects(self, now_seconds: float) -> Any:
         """Yield names of final objects old enough to have a row."""
+        ...
+
+    def has_space(self) -> bool:
+        """Say whether more than the reserve is free."""
         ...
 
     def set_aside(self, name: str) -> str:
@@ -225,6 +239,8 @@ class Sweeper:
     def run(self) -> int | None:
         """Sweep; return when to do so again."""
         self._objects.sweep_spools()
+        if not self._objects.has_space():
+            self._alarm(self._clock(), "disk nearly full", "objects", "images are refused until there is room")
         self._checkpoint()
         now = self._clock()
         if now >= self._reconcile_at:

@@ -1,8 +1,10 @@
 """A small PMS: takes events, checks their signatures, prints them, and saves the thumbnails.
 
-Usage: python sample_data/receive_webhooks.py [PORT [FOLDER]]   (default: 9090 received)
+Usage: python sample_data/receive_webhooks.py [--settings] [PORT [FOLDER]]   (default: 9090 received)
+--settings only prints the [[pms]] table that belongs into gateway.toml.
 """
 
+import argparse
 import base64
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -50,13 +52,29 @@ class Handler(BaseHTTPRequestHandler):
         """Be quiet."""
 
 
-def main(port: int = 9090, folder: str = "received") -> None:
-    """Listen until interrupted."""
-    Handler.folder = Path(folder)
-    Handler.folder.mkdir(parents=True, exist_ok=True)
-    print(f'[[pms]]\nname = "sample"\nurl = "http://127.0.0.1:{port}/"\nsecret = "{SECRET}"\n', flush=True)
-    HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+def main() -> None:
+    """Print the settings, or listen until interrupted."""
+    parser = argparse.ArgumentParser(description="A small PMS: takes events, checks, prints, saves thumbnails.")
+    parser.add_argument("--settings", action="store_true", help="only print the [[pms]] table for gateway.toml")
+    parser.add_argument("port", nargs="?", type=int, default=9090)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("received"))
+    asked = parser.parse_args()
+    url = f"http://127.0.0.1:{asked.port}/"
+    if asked.settings:
+        print(f'\n[[pms]]\nname = "sample"\nurl = "{url}"\nsecret = "{SECRET}"')
+        return
+    Handler.folder = asked.folder
+    try:
+        server = HTTPServer(("127.0.0.1", asked.port), Handler)
+    except (OSError, OverflowError) as error:
+        sys.exit(f"cannot listen on {url}: {error}; end the program that uses the port, or name another one")
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    print(f"listening on {url}", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        server.server_close()
 
 
 if __name__ == "__main__":
-    main(*(int(argument) if number == 0 else argument for number, argument in enumerate(sys.argv[1:3])))
+    main()

@@ -6,8 +6,8 @@ import click
 
 from dicom_gateway.cli.opening import opened, operator
 from dicom_gateway.cli.printing import table, when
-from dicom_gateway.errors import InvalidValue
-from dicom_gateway.gateway import clock
+from dicom_gateway.errors import InvalidValue, NotFound
+from dicom_gateway.gateway import Gateway, clock
 from dicom_gateway.storage.outbox import DeliveryStatus
 
 
@@ -51,5 +51,16 @@ def retry(context: click.Context, event_id: str | None, target: str) -> None:
     if not event_id and not target:
         raise InvalidValue("name an event or --target")
     with opened(context) as gateway:
+        _require(gateway, event_id or "", target)
         count = gateway.outbox.retry(clock(), operator(), event_id or "", target)
     click.echo(f"{count} due now")
+
+
+def _require(gateway: Gateway, event_id: str, target: str) -> None:
+    """Raise NotFound unless there is such an event, and such a target of it or, without an event, at all."""
+    if event_id:
+        known = {row["target"] for row in gateway.outbox.event(event_id)["deliveries"]}
+    else:
+        known = {pms.name for pms in gateway.settings.pms} | {name for name, _ in gateway.outbox.depth()}
+    if target and target not in known:
+        raise NotFound(f"no target {target}; known: {', '.join(sorted(known)) or 'none'}")

@@ -7,11 +7,13 @@ import click
 
 from dicom_gateway.cli.opening import operator
 from dicom_gateway.gateway import Gateway
+from dicom_gateway.operating_system import sync_folder
 from dicom_gateway.settings_loading import DEFAULT_FILE, load_settings
 from dicom_gateway.settings_text import commented_toml
-from dicom_gateway.storage.tokens import Role
+from dicom_gateway.storage.tokens import Role, mint
 
 FIRST_TOKEN = "administrator"  # noqa: S105 - a name
+KEPT = "  (was there, kept as it is)"
 
 
 @click.command()
@@ -19,23 +21,46 @@ FIRST_TOKEN = "administrator"  # noqa: S105 - a name
 def init(directory: Path) -> None:
     """Write gateway.toml, the data folder and the first administrator's token into DIRECTORY.
 
-    What is there already is kept as it is.
+    What is there already is kept as it is; only a token file that the database does not know is replaced.
     """
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / DEFAULT_FILE
-    if _write_new(config, commented_toml()):
-        click.echo(f"Settings     {config}")
+    is_new = _write_new(config, commented_toml())
+    click.echo(f"Settings     {config}{'' if is_new else KEPT}")
     settings = load_settings(config)
+    database = settings.database_path()
+    was_there = database.exists()
     gateway = Gateway(settings)
     gateway.migrate()
+    click.echo(f"Database     {database}{KEPT if was_there else ''}")
     try:
-        token_file = settings.gateway.data_dir / "admin.token"
-        if not any(row["name"] == FIRST_TOKEN for row in gateway.tokens.all()):
-            token = gateway.tokens.create(FIRST_TOKEN, Role.ADMINISTRATOR, "", operator())
-            _write_new(token_file, token + "\n")
-            click.echo(f"First token  {token}\n             kept in {token_file}")
+        click.echo(f"First token  {_first_token(gateway)}")
     finally:
         gateway.close()
+
+
+def _first_token(gateway: Gateway) -> str:
+    """Make the first token, unless it is there; return what to print of it."""
+    file = gateway.data_dir / "admin.token"
+    if any(row["name"] == FIRST_TOKEN for row in gateway.tokens.all()):
+        return f"{file}{KEPT}" if file.exists() else f"made before, and {file} is gone: see `dicom-gateway token`"
+    token = mint()
+    # The file first: cut off here, the next `init` replaces it. A row without its file would lock everybody out.
+    _replace(file, token + "\n")
+    gateway.tokens.create(FIRST_TOKEN, Role.ADMINISTRATOR, "", operator(), token)
+    return f"{token}\n             kept in {file}"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, durably, whatever was there; it is never half written."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+    sync_folder(path.parent)
 
 
 def _write_new(path: Path, text: str) -> bool:

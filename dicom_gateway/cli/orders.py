@@ -2,8 +2,11 @@
 
 import json
 import sys
+from datetime import date as Date
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -12,9 +15,13 @@ from dicom_gateway.cli.printing import table
 from dicom_gateway.core.model import Order
 from dicom_gateway.core.order_answer import order_document
 from dicom_gateway.core.order_document import parse_order
-from dicom_gateway.core.order_table import read_orders
+from dicom_gateway.core.order_table import read_json, read_orders
+from dicom_gateway.core.status import OrderStatus
 from dicom_gateway.errors import GatewayError, InvalidDocument, InvalidValue
+from dicom_gateway.gateway import Gateway
 from dicom_gateway.storage.orders import OrderFilter
+
+ENCODINGS = {".csv": "CSV UTF-8", ".jsonl": "UTF-8"}  # as programs name them that save such a file
 
 
 @click.group()
@@ -28,17 +35,17 @@ def orders() -> None:
 def add(context: click.Context, file: Any) -> None:
     """Add or update the order of a JSON FILE (default: standard input)."""
     try:
-        document = json.load(file)
-    except ValueError as error:
-        raise InvalidValue(f"this is not JSON: {error}") from error
+        document = read_json(file.read())
+    except UnicodeDecodeError as error:
+        raise InvalidValue("this is not UTF-8; save it as UTF-8") from error
     with opened(context) as gateway:
         order, _ = gateway.orders.save(parse_order(document, gateway.settings.zone()), operator())
     _print_json(order_document(order))
 
 
 @orders.command("list")
-@click.option("--status", default="", help="Only orders of this status.")
-@click.option("--date", default="", help="Only orders with a step on this day (YYYY-MM-DD).")
+@click.option("--status", type=click.Choice([status.value for status in OrderStatus]), help="Only of this status.")
+@click.option("--date", default="", help="Only orders with a step on this day: YYYY-MM-DD, YYYYMMDD or today.")
 @click.option("--device", default="", help="Only orders with a step for this station AE title.")
 @click.option("--modality", default="", help="Only orders with a step of this modality.")
 @click.option("--patient-id", default="", help="Only orders of this patient id.")
@@ -46,15 +53,30 @@ def add(context: click.Context, file: Any) -> None:
 @click.option("--source", default="", help="Only orders of this source.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10000), help="At most so many.")
 @click.pass_context
-def list_orders(context: click.Context, /, date: str, **wanted: Any) -> None:
+def list_orders(context: click.Context, /, status: str | None, date: str, **wanted: Any) -> None:
     """List orders, newest first."""
     with opened(context) as gateway:
-        found = gateway.orders.find(OrderFilter(date=date.replace("-", ""), **wanted))
+        day = _day(date, gateway.settings.zone())
+        found = gateway.orders.find(OrderFilter(status=status or "", date=day, **wanted))
     rows = [
         (o.id, o.status, o.accession_number, o.placer_order_number, o.patient.id, o.patient.name, _start(o))
         for o in found
     ]
     table(("Id", "Status", "Accession", "Placer number", "Patient id", "Patient", "Start"), rows)
+
+
+def _day(text: str, zone: ZoneInfo) -> str:
+    """Return a day as YYYYMMDD, "" for none; raises BadParameter."""
+    if not text:
+        return ""
+    if text == "today":
+        return f"{datetime.now(zone):%Y%m%d}"
+    try:
+        if not text.replace("-", "").isdigit():
+            raise ValueError("a week")
+        return f"{Date.fromisoformat(text):%Y%m%d}"
+    except ValueError:
+        raise click.BadParameter("a day is written YYYY-MM-DD, YYYYMMDD or today", param_hint="--date") from None
 
 
 def _start(order: Order) -> str:
@@ -88,22 +110,45 @@ def import_orders(context: click.Context, file: Path) -> None:
 
     Each order has its own outcome; the command fails when one of them does.
     """
+    suffix = file.suffix.lower()
+    if suffix not in ENCODINGS:
+        raise InvalidValue(f"{file.name} is neither .csv nor .jsonl; use `orders add` for one order")
+    text = _text(file, ENCODINGS[suffix])
     failed = taken = 0
-    with opened(context) as gateway, open(file, encoding="utf-8-sig", newline="") as text:
-        for place, document in read_orders(text, as_csv=file.suffix.lower() == ".csv"):
-            try:
-                gateway.orders.save(parse_order(document, gateway.settings.zone()), operator())
-                taken += 1
-            except InvalidDocument as error:
-                failed += 1
-                for item in error.errors:
-                    click.echo(f"{place}: {item.field}: {item}", err=True)
-            except GatewayError as error:
-                failed += 1
-                click.echo(f"{place}: {error}", err=True)
-    click.echo(f"{taken} taken, {failed} refused")
+    with opened(context) as gateway:
+        found = read_orders(text, as_csv=suffix == ".csv")
+        try:
+            for place, document in found:
+                problems = _take(gateway, document)
+                taken, failed = taken + (not problems), failed + bool(problems)
+                for problem in problems:
+                    click.echo(f"{place}: {problem}", err=True)
+        finally:
+            click.echo(f"{taken} taken, {failed} refused")
     if failed:
         sys.exit(1)
+
+
+def _text(file: Path, encoding: str) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidValue(f"{file.name} is not UTF-8; save it as {encoding}") from None
+    except OSError as error:
+        raise InvalidValue(f"{file.name} cannot be read: {error.strerror}") from None
+
+
+def _take(gateway: Gateway, document: object) -> list[str]:
+    """Save an order; return what is wrong with it."""
+    try:
+        if isinstance(document, GatewayError):
+            raise document
+        gateway.orders.save(parse_order(document, gateway.settings.zone()), operator())
+    except InvalidDocument as error:
+        return [f"{item.field}: {item}" if item.field else str(item) for item in error.errors]
+    except GatewayError as error:
+        return [str(error)]
+    return []
 
 
 def _print_json(value: object) -> None:

@@ -1,22 +1,49 @@
-"""The root command, and how errors end it."""
+"""The root command, and how errors end it.
+
+A command is imported when it is named, so that a role of `serve` does not load the libraries of every other command.
+"""
 
 import os
 import sys
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from dicom_gateway import __version__
-from dicom_gateway.cli.deliveries import deliveries
-from dicom_gateway.cli.init import init
-from dicom_gateway.cli.orders import orders
-from dicom_gateway.cli.pms import pms
-from dicom_gateway.cli.serve import serve
-from dicom_gateway.cli.token import token
 from dicom_gateway.errors import GatewayError, InvalidDocument
 
+OURS = ("init", "serve", "token", "orders", "worklist", "studies", "deliveries", "pms", "check")
+TOOLS = ("echo", "find", "store", "mpps", "commit")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Commands(MutableMapping[str, click.Command]):
+    """Commands by name; each is found under its name in the module of its name."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._found: dict[str, click.Command | None] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> click.Command:
+        command = self._found[name]
+        if command is None:
+            command = self._found[name] = getattr(import_module(f"dicom_gateway.cli.{name}"), name)
+        return command
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._found[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+@click.group(commands=_Commands((*OURS, *TOOLS)), context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -27,10 +54,6 @@ from dicom_gateway.errors import GatewayError, InvalidDocument
 def cli(context: click.Context, config: Path | None) -> None:
     """Connect practice management systems and imaging devices."""
     context.obj = config
-
-
-for command in (init, serve, token, orders, deliveries, pms):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ def serve(context: click.Context, role: str, log_json: bool, inherit: tuple[str,
     settings = load_settings(config)
     if role == "all":
         click.echo(f"dicom_gateway {__version__}")
-        Supervisor(settings, config, click.echo).run()
+        Supervisor(settings, config, click.echo, log_json).run()
         return
     if role == "web" and (refusal := settings.web_refusal()):
         raise SettingsError(f"the web role does not start: {refusal}")

@@ -27,7 +27,6 @@ _MICROSECONDS = 1_000_000
 _SECRET_PREFIX = "whsec_"  # noqa: S105  the prefix that marks a secret, not a secret
 _KEY_BYTES = range(24, 65)  # Standard Webhooks, signature scheme
 _EVENT_ID = re.compile(r"[A-Za-z0-9_:-]{1,128}")  # a full stop would make what is signed ambiguous
-_ASKS_TO_WAIT = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class Transport(Protocol):
@@ -106,12 +105,12 @@ def outcome_of(status: int, headers: Mapping[str, str], body_excerpt: bytes, now
     if 200 <= status < 300:
         return Outcome(delivered=True, detail=title)
     if 300 <= status < 400:
-        return Outcome(delivered=False, detail=f"{title}: redirects are not followed")
+        return Outcome(False, f"{title}: redirects are not followed", _retry_after(headers, now))
     said = " ".join(body_excerpt[: 4 * LONGEST_DETAIL].decode("utf-8", "replace").split())
     return Outcome(
         delivered=False,
         detail=_printable(f"{title}: {said}" if said else title),
-        retry_after=_retry_after(headers, now) if status in _ASKS_TO_WAIT else None,
+        retry_after=_retry_after(headers, now),
         gone=status == HTTPStatus.GONE,
     )
 

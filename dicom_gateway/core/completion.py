@@ -42,12 +42,18 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is known of a study: the instances here, when the last came, and how many the order expects."""
+    """What is known of a study: the instances here, when the last came, and how many the order expects.
+
+    A procedure may have several studies: `also_here` are instances of the others that a performed step names, and
+    `received` counts the instances of all (None: those of this study).
+    """
 
     received_uids: frozenset[str]
     last_received_at: int
     reported: Sequence[Reported] = ()
     expected: int | None = None
+    also_here: frozenset[str] = frozenset()
+    received: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class Verdict:
 def missing(progress: Progress) -> frozenset[str]:
     """Return the SOP Instance UIDs that performed steps name and that are not here."""
     named = frozenset[str]().union(*(reported.image_uids for reported in progress.reported))
-    return named - progress.received_uids
+    return named - progress.received_uids - progress.also_here
 
 
 def judge(progress: Progress, patience: Patience, now: int) -> Verdict:
@@ -78,7 +84,8 @@ def judge(progress: Progress, patience: Patience, now: int) -> Verdict:
             return Verdict(Evidence.MPPS_IMAGES)
         enough, evidence = bool(progress.received_uids), Evidence.MPPS_QUIET
     elif progress.expected:
-        enough, evidence = len(progress.received_uids) >= progress.expected, Evidence.COUNT_QUIET
+        received = len(progress.received_uids) if progress.received is None else progress.received
+        enough, evidence = received >= progress.expected, Evidence.COUNT_QUIET
     else:
         enough, evidence = bool(progress.received_uids), Evidence.QUIET
     if enough:

@@ -28,10 +28,15 @@ class Devices:
 
     def admits(self, ae_title: str, address: str) -> bool:
         """Say whether a device of that AE title may associate from that address."""
+        return not self.refusal(ae_title, address)
+
+    def refusal(self, ae_title: str, address: str) -> str:
+        """Return why a device of that AE title may not associate from that address; "" when it may."""
         device = self._devices.get(ae_title.strip())
         if device is None:
-            return self._accept_unknown
-        return not device.allowed_from or _is_within(address, device.allowed_from)
+            return "" if self._accept_unknown else "unknown device"
+        admitted = not device.allowed_from or _is_within(address, device.allowed_from)
+        return "" if admitted else "address not in allowed_from"
 
     def stations_of(self, modality: str) -> tuple[str, ...]:
         """Return the AE titles of the devices of a modality."""

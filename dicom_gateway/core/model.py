@@ -238,7 +238,8 @@ class Study(_Evolves):
     last_received_at: int = 0
     reported_at: int | None = None  # study.received has been queued
     evidence: str = ""
-    received: int = 0
+    received: int = 0  # instances here; of a study of an order: those that belong to it
+    waiting: int = 0  # instances of a study of an order that do not belong to it
 
 
 @dataclass(frozen=True, slots=True)

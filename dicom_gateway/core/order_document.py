@@ -25,6 +25,7 @@ from dicom_gateway.core.identifiers import (
     PN_GROUP_LENGTH,
     SH_LENGTH,
     has_control_characters,
+    has_leading_zero,
     is_ae_title,
     is_uid,
 )
@@ -34,6 +35,7 @@ from dicom_gateway.core.status import StepStatus
 from dicom_gateway.core.teeth import parse_teeth
 from dicom_gateway.errors import InvalidDocument, InvalidValue
 
+_UID = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*))*", re.ASCII)  # PS3.5 9.1; what a device sends is taken as it is
 _ISO_DATE = re.compile(r"(?:1[5-9]|2\d)\d\d-\d\d-\d\d")  # from 1500 to 2999
 
 
@@ -59,8 +61,10 @@ def _person_name(value: str) -> str:
 
 def _uid(value: str) -> str:
     value = value.strip()
-    if value and not is_uid(value):
-        raise ValueError("must be a UID: at most 64 characters of digits and dots")
+    if value and has_leading_zero(value):
+        raise ValueError("must be a UID without needless zeros: 1.02 is not allowed, 1.2 and 1.0 are")
+    if value and not (is_uid(value) and _UID.fullmatch(value)):
+        raise ValueError("must be a UID: at most 64 characters, numbers separated by single dots")
     return value
 
 

@@ -1,67 +1,154 @@
 """Orders from a file: JSON lines, or CSV with dotted names and one row a step.
 
-The CSV header names the fields of the order document: `patient.id`, `procedure.code.value`, `step.modality`. Rows of
-the same source and placer order number are one order; within it, rows of the same procedure (all its columns alike)
-are one procedure. Lists are separated by `|`; empty cells are absent.
+The CSV header names the fields of the order document: `patient.id`, `procedure.code.value`, `step.modality`. Its cells
+are separated by commas, semicolons or tabs. Rows of the same source and placer order number are one order, and say the
+same of it in every other column; within it, rows of the same procedure (all its columns alike) are one procedure.
+Lists are separated by `|`; empty cells are absent.
 """
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from difflib import get_close_matches
+from io import StringIO
 from typing import Any
 
+from pydantic import BaseModel
+
+from dicom_gateway.core.identifiers import printable
+from dicom_gateway.core.order_document import (
+    CodeDocument,
+    OrderDocument,
+    PatientDocument,
+    ProcedureDocument,
+    StepDocument,
+)
 from dicom_gateway.errors import InvalidValue
 
 LISTS = frozenset({"step.station_ae_titles", "step.teeth", "patient.medical_alerts", "patient.allergies"})
 NUMBERS = frozenset({"patient.weight_kg", "patient.size_m", "patient.pregnancy_status", "step.expected_instances"})
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+SEPARATORS = ",;\t"
+_MODELS: dict[str, type[BaseModel]] = {
+    "": OrderDocument,
+    "patient.": PatientDocument,
+    "procedure.": ProcedureDocument,
+    "procedure.code.": CodeDocument,
+    "step.": StepDocument,
+}
+_HOLD_FIELDS = frozenset(
+    {"patient", "procedures", "procedure.steps", "procedure.code", "patient.other_ids", "step.protocol_codes"}
+)
+COLUMNS = frozenset(prefix + name for prefix, model in _MODELS.items() for name in model.model_fields) - _HOLD_FIELDS
 
 Document = dict[str, Any]
+Cells = dict[str, str]  # by column, those that are not empty
 
 
-def read_orders(text: Iterable[str], as_csv: bool) -> Iterator[tuple[str, object]]:
-    """Yield (place in the file, order document); what is no document is passed on as it is, to be refused.
+def read_orders(text: str, as_csv: bool) -> Iterator[tuple[str, object]]:
+    """Yield (place in the file, decoded order document, or the InvalidValue that says why there is none).
 
-    Raises InvalidValue for a CSV without a usable header.
+    Raises InvalidValue for a CSV without a usable header, or that cannot be read to its end.
     """
     return _from_csv(text) if as_csv else _from_json_lines(text)
 
 
-def _from_json_lines(text: Iterable[str]) -> Iterator[tuple[str, object]]:
-    for number, line in enumerate(text, 1):
+def read_json(text: str) -> object:
+    """Return what a JSON text holds; raises InvalidValue, also for what is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise InvalidValue("this is nested too deeply") from None
+    except ValueError as error:
+        raise InvalidValue(f"this is not JSON: {error}") from None
+
+
+def _from_json_lines(text: str) -> Iterator[tuple[str, object]]:
+    for number, line in enumerate(StringIO(text), 1):
         if line.strip():
+            document: object
             try:
-                yield f"line {number}", json.loads(line)
-            except ValueError:
-                yield f"line {number}", "this line is not JSON"
+                document = read_json(line)
+            except InvalidValue as error:
+                document = error
+            yield f"line {number}", document
 
 
-def _from_csv(text: Iterable[str]) -> Iterator[tuple[str, object]]:
-    reader = csv.DictReader(text)
-    if not reader.fieldnames or "placer_order_number" not in reader.fieldnames:
+def _from_csv(text: str) -> Iterator[tuple[str, object]]:
+    rows = _rows(text)
+    _, header = next(rows, (1, []))
+    columns = _checked([name.strip() for name in header])
+    found: dict[object, list[tuple[int, Cells]]] = {}  # the rows of each order
+    refused: list[tuple[str, InvalidValue]] = []
+    for line, row in rows:
+        cells = {name: cell.strip() for name, cell in zip(columns, row, strict=False) if cell.strip()}
+        if any(cell.strip() for cell in row[len(columns) :]) or "" in cells:
+            refused.append((f"line {line}", InvalidValue("this line has more cells than the header has names")))
+        elif cells:
+            number = cells.get("placer_order_number")
+            found.setdefault((cells.get("source"), number) if number else line, []).append((line, cells))
+    yield from refused
+    yield from map(_order, found.values())
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row with the number of its first line."""
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    reader = csv.reader(StringIO(text, newline=""), delimiter=max(SEPARATORS, key=first.count), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise InvalidValue(f"line {line}: this is not CSV: {error}") from None
+        if row:
+            yield line, row
+
+
+def _checked(names: list[str]) -> list[str]:
+    """Return the header's names; raises InvalidValue for one that is no field, or that stands there twice."""
+    if "placer_order_number" not in names:
         raise InvalidValue("the first line must name the columns, placer_order_number among them")
-    orders: dict[tuple[str, str], tuple[str, Document]] = {}
-    for row in reader:
-        document = _row_document(row)
-        key = (str(document.get("source", "")), str(document.get("placer_order_number", "")))
-        if key in orders:
-            _add_row(orders[key][1], document)
-        else:
-            orders[key] = (f"line {reader.line_num}", document)
-    yield from orders.values()
+    for name in filter(None, names):
+        if name not in COLUMNS:
+            inside = [column for column in sorted(COLUMNS) if column.startswith(f"{name}.")]
+            near = (inside or get_close_matches(name, sorted(COLUMNS)))[:3]
+            hint = f"; there is {' or '.join(near)}" if near else ""
+            raise InvalidValue(f"the first line names {printable(name, 60)}, which is no field of an order{hint}")
+        if names.count(name) > 1:
+            raise InvalidValue(f"the first line names {name} twice")
+    return names
 
 
-def _row_document(row: dict[str | Any, str | Any]) -> Document:
+def _order(rows: list[tuple[int, Cells]]) -> tuple[str, object]:
+    """Return the order that these rows make, or why they make none."""
+    (line, first), *others = rows
+    for other_line, cells in others:
+        differ = sorted(n for n in first.keys() | cells if _is_of_order(n) and first.get(n) != cells.get(n))
+        if differ:
+            what = f"rows of one order differ in {', '.join(differ)}; nothing of it was taken"
+            return f"lines {line} and {other_line}", InvalidValue(what)
+    document = _row_document(first)
+    for _, cells in others:
+        _add_row(document, _row_document(cells))
+    return f"line {line}", document
+
+
+def _is_of_order(name: str) -> bool:
+    return not name.startswith(("procedure.", "step."))
+
+
+def _row_document(cells: Cells) -> Document:
     """Return the order that one row describes: one procedure with one step."""
     document: Document = {}
-    for name, cell in row.items():
-        if name is None or cell is None or not cell.strip():
-            continue
+    for name, cell in cells.items():
         target = document
-        *path, last = name.strip().split(".")
+        *path, last = name.split(".")
         for part in path:
             target = target.setdefault(part, {})
-        target[last] = _value(name.strip(), cell.strip())
+        target[last] = _value(name, cell)
     procedure = document.pop("procedure", {})
     procedure["steps"] = [document.pop("step", {})]
     document["procedures"] = [procedure]

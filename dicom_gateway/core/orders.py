@@ -26,15 +26,14 @@ def place(incoming: Order, stored: Order | None, minter: Minter, stations_of: St
     _check_ids(incoming)
     if stored is None:
         blank = incoming.evolve(id=minter.order_id(), created_at=now)
-        return _with_accession(blank, None, minter).evolve(procedures=_procedures(incoming, (), minter, stations_of))
+        return _settled(_with_accession(blank, None, minter), _procedures(incoming, (), minter, stations_of))
     if (incoming.patient.issuer, incoming.patient.id) != (stored.patient.issuer, stored.patient.id):
-        raise Conflict("this order exists and belongs to another patient; cancel it and send a new one")
+        raise Conflict("this order exists and belongs to another patient; use another placer_order_number")
     procedures = _procedures(incoming, stored.procedures, minter, stations_of)
     changed = _with_accession(incoming, stored, minter).evolve(
-        id=stored.id, created_at=stored.created_at, version=stored.version, procedures=procedures
+        id=stored.id, created_at=stored.created_at, version=stored.version
     )
-    _check_steps(changed)
-    changed = changed.evolve(status=order_status(step.status for step in changed.steps()))
+    changed = _settled(changed, procedures)
     return stored if changed == stored else changed.evolve(version=stored.version + 1)
 
 
@@ -80,12 +79,18 @@ def _check_ids(order: Order) -> None:
         raise InvalidDocument(errors)
 
 
-def _check_steps(order: Order) -> None:
-    seen: set[str] = set()
-    for step in order.steps():
-        if step.id in seen:
-            raise Conflict(f"step {step.id} belongs to another procedure of this order")
-        seen.add(step.id)
+def _settled(order: Order, procedures: tuple[RequestedProcedure, ...]) -> Order:
+    """Return the order with its procedures and the status that follows; raises Conflict for what stands twice."""
+    for name, values in (
+        ("step", [step.id for procedure in procedures for step in procedure.steps]),
+        ("procedure", [procedure.id for procedure in procedures]),
+        ("study instance UID", [procedure.study_instance_uid for procedure in procedures]),
+    ):
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise Conflict(f"{name} {twice} belongs to another procedure of this order")
+    status = order_status(step.status for procedure in procedures for step in procedure.steps)
+    return order.evolve(procedures=procedures, status=status)
 
 
 def _with_accession(order: Order, stored: Order | None, minter: Minter) -> Order:
@@ -104,7 +109,8 @@ def _procedures(
 ) -> tuple[RequestedProcedure, ...]:
     pairs, left_out = _pair(incoming.procedures, stored)
     placed = [_procedure(new, old, minter, stations_of) for new, old in pairs]
-    placed += [old.evolve(steps=tuple(_left_out(step) for step in old.steps)) for old in left_out]
+    for position, old in left_out:
+        placed.insert(position, old.evolve(steps=tuple(_left_out(step) for step in old.steps)))
     return tuple(placed)
 
 
@@ -116,7 +122,8 @@ def _procedure(
         raise Conflict("the study instance UID cannot change once a step has begun")
     pairs, left_out = _pair(new.steps, old.steps if old else ())
     steps = [_step(step, before, minter, stations_of) for step, before in pairs]
-    steps += [_left_out(step) for step in left_out]
+    for position, before in left_out:
+        steps.insert(position, _left_out(before))
     identity = _identity(new.id, old, minter.procedure_id)
     return new.evolve(id=identity[0], original_id=identity[1], study_instance_uid=uid, steps=tuple(steps))
 
@@ -152,8 +159,11 @@ def _identity(sent: str, old: RequestedProcedure | ScheduledStep | None, mint: C
     return (mint(), sent) if len(sent) > SH_LENGTH else (sent, "")
 
 
-def _pair(new: Sequence[Part], old: Sequence[Part]) -> tuple[list[tuple[Part, Part | None]], list[Part]]:
-    """Pair each new part with the old one that it replaces; return the pairs and the old parts left out."""
+def _pair(
+    new: Sequence[Part], old: Sequence[Part]
+) -> tuple[list[tuple[Part, Part | None]], list[tuple[int, Part]]]:
+    """Pair each new part with the old one that it replaces; return the pairs, and the old parts left out, each with
+    its position, which it keeps: what is matched by position the next time must find the same parts there."""
     by_id = {name: part for part in old for name in (part.id, part.original_id) if name}
     used = {by_id[part.id].id for part in new if part.id in by_id}
     pairs: list[tuple[Part, Part | None]] = []
@@ -163,4 +173,4 @@ def _pair(new: Sequence[Part], old: Sequence[Part]) -> tuple[list[tuple[Part, Pa
             before = old[position]
             used.add(before.id)
         pairs.append((part, before))
-    return pairs, [part for part in old if part.id not in used]
+    return pairs, [(position, part) for position, part in enumerate(old) if part.id not in used]

@@ -102,10 +102,11 @@ class DicomService:
 
     def _handle_requested(self, event: Any) -> None:
         peer = peer_of(event.assoc)
-        if self._devices.admits(peer.ae_title, peer.address):
+        reason = self._devices.refusal(peer.ae_title, peer.address)
+        if not reason:
             return
         self._count("refused")
-        log.warning("unknown device refused", ae_title=peer.ae_title, address=peer.address)
+        log.warning("device refused", reason=reason, ae_title=peer.ae_title, address=peer.address)
         event.assoc.acse.send_reject(*CALLING_NOT_RECOGNISED)
         try:
             self._unknown_devices.record(peer.ae_title, peer.address, peer.called_ae_title)

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from pydicom.tag import BaseTag, Tag
 
 from dicom_gateway.core.performed import MissingAttribute, NoLongerUpdatable
-from dicom_gateway.errors import GatewayError, InvalidValue, RefusedObject
+from dicom_gateway.errors import GatewayError, InvalidValue, RefusedObject, Unavailable
 
 SUCCESS = 0x0000
 PENDING = 0xFF00
@@ -57,6 +57,9 @@ def of_normalized(error: Exception, reference: str) -> Dataset:
 
 
 def _of(error: Exception, code: int, reference: str) -> Dataset:
+    if isinstance(error, Unavailable):  # its text is about the database or the disk
+        log.warning("request put off", reference=reference, status=f"{code:04X}", error=str(error))
+        return status(code, str(error))
     if isinstance(error, GatewayError):
         log.info("request refused", reference=reference, status=f"{code:04X}", error=type(error).__name__)
         return status(code, str(error))

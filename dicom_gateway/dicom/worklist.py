@@ -12,6 +12,7 @@ from dicom_gateway.core.attributes import Wanted, build_item, wanted
 from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.matching import Query, compile_query
 from dicom_gateway.core.ports import Clock
+from dicom_gateway.dicom.answers import PendingResponses
 from dicom_gateway.dicom.peer import Peer, peer_of
 from dicom_gateway.dicom.status import (
     CANCEL,
@@ -63,12 +64,15 @@ class WorklistService:
         if len(found) > self._max_answers:
             yield status(OUT_OF_RESOURCES, f"more than {self._max_answers} matches; narrow the query"), None
             return
+        responses = PendingResponses(event)
         for item in found:
+            if not event.assoc.is_established:
+                return
             if event.is_cancelled:
                 yield CANCEL, None
                 return
             answer, incomplete = query.answer(item)
-            yield (PENDING_WARNING if incomplete else PENDING), with_character_set(answer)
+            responses.send(PENDING_WARNING if incomplete else PENDING, with_character_set(answer))
         self._count(peer.ae_title, len(found))
         log.info("worklist served", reference=peer.reference, ae_title=peer.ae_title, answers=len(found))
         yield SUCCESS, None

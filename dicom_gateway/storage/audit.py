@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dicom_gateway.errors import NotFound
 from dicom_gateway.storage.database import Database, Row, Transaction
 from dicom_gateway.storage.tables import AlarmRow, AuditRow
 
@@ -34,8 +35,13 @@ def raise_alarm(tx: Transaction, at: int, kind: str, subject: str, detail: str) 
     )
 
 
+def clear_alarm(tx: Transaction, kind: str, subject: str) -> None:
+    """End an alarm whose reason is gone; none of that kind and subject is fine."""
+    tx.execute(AlarmRow.delete().where(AlarmRow.kind == kind, AlarmRow.subject == subject))
+
+
 class AuditStore:
-    """Reads what was recorded."""
+    """Reads what was recorded, raises alarms and ends them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -52,3 +58,16 @@ class AuditStore:
     def alarm(self, at: int, kind: str, subject: str, detail: str) -> None:
         """Raise an alarm in a transaction of its own."""
         self._database.write(lambda tx: raise_alarm(tx, at, kind, subject, detail))
+
+    def clear(self, key: int, actor: Actor, at: int) -> Row:
+        """End the alarm of that key because a person has seen to it; return what it was. Raises NotFound."""
+
+        def run(tx: Transaction) -> Row:
+            row = tx.row(AlarmRow.select().where(AlarmRow.key == key))
+            if row is None:
+                raise NotFound(f"no alarm {key}")
+            clear_alarm(tx, row["kind"], row["subject"])
+            record(tx, at, actor, "alarm cleared", row["subject"], row["kind"])
+            return row
+
+        return self._database.write(run)

@@ -20,7 +20,7 @@ import structlog
 from playhouse.pool import MaxConnectionsExceeded, PooledSqliteDatabase
 
 from dicom_gateway.core.ports import Wake
-from dicom_gateway.errors import GatewayError, Unavailable
+from dicom_gateway.errors import Unavailable
 
 log = structlog.get_logger()
 
@@ -37,6 +37,9 @@ PRAGMAS = {
 MAX_BATCH = 256
 READ_CONNECTIONS = 64
 READ_WAIT_SECONDS = 5
+# What a full disk, a lock or a damaged file raises; rows that are stepped to raise sqlite3's own.
+_ERRORS = (peewee.DatabaseError, peewee.InterfaceError, sqlite3.DatabaseError, sqlite3.InterfaceError)
+_BUGS = (peewee.IntegrityError, peewee.ProgrammingError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
 
 
 class Transaction:
@@ -130,7 +133,9 @@ class Database:
                     return fn(Transaction(self._readers))
                 finally:
                     self._readers.execute_sql("ROLLBACK")
-        except (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded) as error:
+        except (*_ERRORS, MaxConnectionsExceeded) as error:
+            if isinstance(error, _BUGS):
+                raise
             raise Unavailable(f"the database cannot be read: {error}") from error
 
     def write(self, fn: Callable[[Transaction], T]) -> T:
@@ -144,6 +149,19 @@ class Database:
         if item.error is not None:
             raise item.error
         return item.result  # type: ignore[return-value]
+
+    def probe(self) -> None:
+        """Read the file with a connection of its own, past every cache; raises Unavailable."""
+        if not self.path.is_file():  # open connections would go on with a file that has been deleted
+            raise Unavailable("the database file is gone")
+        connection = self._new_writer()
+        try:
+            connection.connect()
+            connection.execute_sql("SELECT COUNT(*) FROM sqlite_master").fetchall()
+        except _ERRORS as error:
+            raise Unavailable(f"the database cannot be read: {error}") from error
+        finally:
+            _close(connection)
 
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the database file, as far as readers allow."""
@@ -235,7 +253,7 @@ class Database:
 
 
 def _translated(error: Exception) -> Exception:
-    if isinstance(error, peewee.OperationalError) and not isinstance(error, GatewayError):
+    if isinstance(error, _ERRORS) and not isinstance(error, _BUGS):
         return Unavailable(f"the database cannot be written: {error}")
     return error
 

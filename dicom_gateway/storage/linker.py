@@ -5,11 +5,13 @@ looked at again when an order or a performed step comes that may be meant.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial, reduce
+from operator import or_
 
 from dicom_gateway.core.linking import Candidate, Link, LinkKeys, LinkReason, link
 from dicom_gateway.core.model import InstanceHeader, PerformedStep, StepReference
 from dicom_gateway.core.status import OPEN, StepEvent, StepStatus
-from dicom_gateway.storage import order_rows, study_rows
+from dicom_gateway.storage import audit, order_rows, study_rows
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.codec import load_performed_step
 from dicom_gateway.storage.database import Row, Transaction
@@ -19,6 +21,7 @@ from dicom_gateway.storage.tables import (
     OrderRow,
     PerformedImageRow,
     PerformedLinkRow,
+    PerformedReferenceRow,
     PerformedStepRow,
     StepRow,
 )
@@ -36,7 +39,7 @@ def link_instance(tx: Transaction, header: InstanceHeader) -> Link:
             PerformedImageRow.sop_instance_uid == header.sop_instance_uid
         )
     )
-    if _of_wrong_entry(tx, {*naming, *header.performed_step_uids}):
+    if _of_wrong_entry(tx, {*naming, *header.performed_step_uids} or _last_of_study(tx, header.study_instance_uid)):
         return Link(LinkReason.WRONG_ENTRY)
     performed = _steps_of(tx, header.performed_step_uids)
     named_by = _steps_of(tx, naming)
@@ -121,7 +124,20 @@ def is_wrong_entry(performed: PerformedStep) -> bool:
     return reason is not None and (reason.value, reason.scheme) == WRONG_ENTRY_CODE
 
 
+def _last_of_study(tx: Transaction, study_instance_uid: str) -> set[str]:
+    """Return the last performed step that was reported for a study: an image that names none is taken to be its."""
+    query = (
+        PerformedStepRow.select(PerformedStepRow.sop_instance_uid)
+        .join(PerformedReferenceRow, on=(PerformedReferenceRow.performed_uid == PerformedStepRow.sop_instance_uid))
+        .where(PerformedReferenceRow.study_instance_uid == study_instance_uid)
+        .order_by(PerformedStepRow.created_at.desc())
+    )
+    return set(tx.values(query.limit(1)))
+
+
 def _of_wrong_entry(tx: Transaction, performed_uids: Iterable[str]) -> bool:
+    if not performed_uids:
+        return False
     documents = tx.values(
         PerformedStepRow.select(PerformedStepRow.document).where(
             PerformedStepRow.sop_instance_uid.in_(list(performed_uids))
@@ -142,31 +158,41 @@ def link_waiting_images(
     tx: Transaction, outbox: Outbox, uids: Sequence[str], numbers: Sequence[str], now: int, actor: Actor
 ) -> None:
     """Look again at the images that wait, of these studies or with these accession numbers."""
-    rows = tx.rows(
-        InstanceRow.select().where(
-            InstanceRow.current == 1,
-            InstanceRow.order_id == "",
-            InstanceRow.link_reason.in_(MAY_LINK_LATER),
-            InstanceRow.study_instance_uid.in_(list(uids)) | InstanceRow.accession_number.in_(list(numbers)),
+    # A condition on an empty list would make SQLite read the whole table.
+    keys = [
+        condition
+        for values, condition in (
+            (uids, InstanceRow.study_instance_uid.in_(list(uids))),
+            (numbers, InstanceRow.accession_number.in_(list(numbers))),
         )
-    )
-    for row in rows:
+        if values
+    ]
+    if not keys:
+        return
+    waits = (InstanceRow.current == 1) & (InstanceRow.order_id == "") & InstanceRow.link_reason.in_(MAY_LINK_LATER)
+    for row in tx.rows(InstanceRow.select().where(waits, reduce(or_, keys))):
         instance = study_rows.instance_of(row)
         found = link_instance(tx, instance.header)
         study_rows.relink_instance(tx, instance.key, found)
         study = study_rows.get_study(tx, instance.header.study_instance_uid)
         order = order_rows.load(tx, found.order_id) if found.order_id else None
-        if order is None or study is None:
+        if study is None:
             continue
-        if not study.order_id:
-            study = study.evolve(
-                order_id=found.order_id,
-                requested_procedure_id=found.requested_procedure_id,
-                link_reason=found.reason.value,
-            )
+        if order is None:
+            if not study.order_id:
+                study_rows.set_study(tx, study.study_instance_uid, link_reason=found.reason.value)
+            if found.reason is LinkReason.PATIENT_DIFFERS:
+                alarm_waiting(tx, now, found.reason, instance.header, actor)
+            continue
+        study = study_rows.linked(study, found, instance.header)
         study_rows.put_study(tx, study, now)
         tx.wake("worker")
         events = started_by(tx, found)
         if events:
-            facts = study_rows.facts_of(tx, order, study)
-            order_rows.move_steps(tx, outbox, order, events, now, actor, facts)
+            order_rows.move_steps(tx, outbox, order, events, now, actor, partial(study_rows.facts_of, tx, study=study))
+
+
+def alarm_waiting(tx: Transaction, now: int, reason: LinkReason, header: InstanceHeader, actor: Actor) -> None:
+    """Raise an alarm for an image that waits although its study or its keys point to an order."""
+    detail = f"from {actor.who}, instance {header.sop_instance_uid}"
+    audit.raise_alarm(tx, now, reason.value, f"study {header.study_instance_uid}", detail)

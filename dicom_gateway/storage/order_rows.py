@@ -1,19 +1,21 @@
 """Orders as rows, inside somebody's transaction: load, put, and move steps with everything that follows from it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from peewee import fn
 
 from dicom_gateway.core.envelope import ORDER_EVENTS, Event, StudyFacts
 from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
 from dicom_gateway.core.orders import with_steps
-from dicom_gateway.core.status import StepEvent, advance
+from dicom_gateway.core.status import HIDDEN_FROM_WORKLIST, StepEvent, advance
 from dicom_gateway.storage import audit
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.codec import dump_order, load_order
 from dicom_gateway.storage.database import Row, Transaction
 from dicom_gateway.storage.outbox import Outbox
 from dicom_gateway.storage.tables import CounterRow, OrderRow, StationRow, StepRow
+
+FactsOf = Callable[[Order], StudyFacts | None]  # what an event says of a study of the order
 
 
 def count(tx: Transaction, name: str) -> int:
@@ -72,6 +74,7 @@ def _put_step(
         "study_instance_uid": procedure.study_instance_uid,
         "original_step_id": step.original_id,
         "status": step.status.value,
+        "shown": int(step.status not in HIDDEN_FROM_WORKLIST),
         "modality": step.modality,
         "start_date": start_date,
         "start_utc": step.start_utc,
@@ -100,14 +103,17 @@ def change(
     now: int,
     actor: Actor,
     action: str,
-    facts: StudyFacts | None = None,
+    facts: FactsOf = lambda order: None,
 ) -> None:
-    """Store a new or changed order with its audit row, and tell the PMS when its status became another."""
+    """Store a new or changed order with its audit row, and tell the PMS when its status became another.
+
+    `facts` is asked, with the order as it is then, only when there is something to tell.
+    """
     put(tx, after, now)
     detail = f"version {after.version}, {after.status}"
     audit.record(tx, now, actor, action, f"order {after.id}", detail)
     if before is not None and before.status is not after.status and after.status in ORDER_EVENTS:
-        outbox.emit(tx, Event(ORDER_EVENTS[after.status], now, after, facts))
+        outbox.emit(tx, Event(ORDER_EVENTS[after.status], now, after, facts(after)))
 
 
 def move_steps(
@@ -117,7 +123,7 @@ def move_steps(
     events: Mapping[str, StepEvent],
     now: int,
     actor: Actor,
-    facts: StudyFacts | None = None,
+    facts: FactsOf = lambda order: None,
 ) -> Order:
     """Move steps (by step id) of an order by what happened to them; return the order as it is then.
 

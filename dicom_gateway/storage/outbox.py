@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from peewee import Case, fn
+from peewee import fn
 
 from dicom_gateway.core.envelope import Event, envelope
 from dicom_gateway.errors import NotFound
@@ -131,11 +131,13 @@ class Outbox:
         return self._database.write(run) if self.next_due(now, target) <= now else []
 
     def next_due(self, now: int, target: str) -> int:
-        """Return when the next delivery of a target may be claimed; far in the future when none waits. A cheap look."""
-        claimable_at = Case(
-            None, [(DeliveryRow.lease_until > DeliveryRow.due_at, DeliveryRow.lease_until)], DeliveryRow.due_at
+        """Return when the next delivery of a target that nobody holds is due; far in the future when there is none."""
+        query = (
+            DeliveryRow.select(DeliveryRow.due_at)
+            .where(self._first_in_line(target), DeliveryRow.lease_until <= now)
+            .order_by(DeliveryRow.due_at)
+            .limit(1)
         )
-        query = DeliveryRow.select(fn.MIN(claimable_at)).where(self._first_in_line(target))
         found = self._database.read(lambda tx: tx.value(query))
         return int(found) if found is not None else now + 3_600_000_000
 
@@ -260,6 +262,8 @@ class Outbox:
                 ).where(where)
             )
             tx.execute(TargetRow.update(paused_at=None, reason="").where(TargetRow.name.in_(targets)))
+            for name in targets:
+                audit.clear_alarm(tx, "target paused", name)
             audit.record(tx, now, actor, "delivery asked for again", event_id or f"target {target}", f"{changed}")
             tx.wake("worker")
             return int(changed)

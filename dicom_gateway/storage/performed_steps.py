@@ -1,9 +1,10 @@
 """Performed steps: reported by a device, kept whole, and what they mean for orders, each report in one transaction."""
 
 from collections.abc import Callable
+from functools import partial
 
 from dicom_gateway.core.linking import Link, LinkReason
-from dicom_gateway.core.model import PerformedStep, Study
+from dicom_gateway.core.model import Order, PerformedStep, Study
 from dicom_gateway.core.performed import FINAL, DuplicateInstance, dataset_of, text
 from dicom_gateway.core.ports import Clock
 from dicom_gateway.core.status import TRANSITIONS, StepEvent, event_of_performed
@@ -67,6 +68,7 @@ class PerformedStepStore:
             audit.record(tx, now, actor, "performed step updated", f"performed step {uid}", detail)
             if changed.status in FINAL:
                 self._end(tx, changed, now, actor)
+                _alarm_incomplete(tx, changed, now)
             return changed
 
         return self._database.write(run)
@@ -113,7 +115,7 @@ class PerformedStepStore:
         order = order_rows.load(tx, link.order_id)
         events = {s.step_id: StepEvent.START for s in link.steps if (s.step_status, StepEvent.START) in TRANSITIONS}
         if order:
-            facts = study_rows.facts_of(tx, order, study)
+            facts = partial(study_rows.facts_of, tx, study=study)
             order_rows.move_steps(tx, self._outbox, order, events, now, actor, facts)
         # An image that came first may refer to this performed step and to nothing else.
         link_waiting_images(tx, self._outbox, [reference.study_instance_uid], (), now, actor)
@@ -146,7 +148,7 @@ class PerformedStepStore:
                 events[step_id] = event
         found = (study_rows.get_study(tx, reference.study_instance_uid) for reference in performed.references)
         study = next((one for one in found if one and one.order_id == order_id), None)
-        facts = study_rows.facts_of(tx, order, study) if study else None
+        facts = partial(study_rows.facts_of, tx, study=study) if study else _no_facts
         order_rows.move_steps(tx, self._outbox, order, events, now, actor, facts)
         _name_steps(tx, performed, order_id, links)
         procedures = {link["requested_procedure_id"] for link in links}
@@ -155,6 +157,18 @@ class PerformedStepStore:
         )
         if tx.execute(due):
             tx.wake("worker")
+
+
+def _no_facts(order: Order) -> None:
+    return None
+
+
+def _alarm_incomplete(tx: Transaction, performed: PerformedStep, now: int) -> None:
+    """Mark a device whose final reports lack what they must hold; once a device, counted."""
+    lacking = [mark for mark in performed.marks if mark.startswith("ended without")]
+    if lacking:
+        subject = f"device {performed.calling_ae_title}"
+        audit.raise_alarm(tx, now, "performed step incomplete", subject, "; ".join(lacking))
 
 
 def _load(tx: Transaction, uid: str) -> PerformedStep | None:
@@ -231,35 +245,48 @@ def _unlink(tx: Transaction, performed: PerformedStep, now: int) -> None:
     reason = LinkReason.WRONG_ENTRY.value
     tx.execute(PerformedReferenceRow.update(link_reason=reason).where(PerformedReferenceRow.performed_uid == uid))
     for link in links:
-        rest = PerformedLinkRow.select().where(
-            PerformedLinkRow.order_id == link["order_id"], PerformedLinkRow.step_id == link["step_id"]
+        others = tx.values(
+            PerformedLinkRow.select(PerformedLinkRow.performed_uid).where(
+                PerformedLinkRow.order_id == link["order_id"], PerformedLinkRow.step_id == link["step_id"]
+            )
         )
-        studies = [row for row in tx.rows(StudyRow.select().where(StudyRow.order_id == link["order_id"]))
-                   if row["requested_procedure_id"] == link["requested_procedure_id"]]  # fmt: skip
-        for study in studies:
-            _unlink_instances(tx, performed, study["study_instance_uid"], whole=not tx.rows(rest), now=now)
+        studies = StudyRow.select(StudyRow.study_instance_uid).where(
+            StudyRow.order_id == link["order_id"], StudyRow.requested_procedure_id == link["requested_procedure_id"]
+        )
+        for study_uid in tx.values(studies):
+            _unlink_instances(tx, performed, study_uid, "" if others else link["step_id"], now)
+    if links:
+        audit.raise_alarm(tx, now, reason, f"performed step {uid}", f"from device {performed.calling_ae_title}")
 
 
-def _unlink_instances(
-    tx: Transaction, performed: PerformedStep, study_instance_uid: str, whole: bool, now: int
-) -> None:
-    """Unlink the images of a performed step in one study; all that came from its device since, when no other
-    performed step remains for the scheduled step."""
+def _unlink_instances(tx: Transaction, performed: PerformedStep, study_uid: str, step_id: str, now: int) -> None:
+    """Unlink the images of a performed step in one study. With a `step_id`, no other performed step remains for that
+    scheduled step: then every image of it that none names goes too, from whatever AE title and whenever it came."""
+    named_by_others = set(
+        tx.values(
+            PerformedImageRow.select(PerformedImageRow.sop_instance_uid)
+            .join(PerformedLinkRow, on=(PerformedLinkRow.performed_uid == PerformedImageRow.performed_uid))
+            .where(
+                PerformedLinkRow.order_id.in_(
+                    StudyRow.select(StudyRow.order_id).where(StudyRow.study_instance_uid == study_uid)
+                )
+            )
+        )
+    )
     remaining = 0
-    for instance, _ in study_rows.instances_of(tx, study_instance_uid):
+    for instance, _ in study_rows.instances_of(tx, study_uid):
+        header = instance.header
         mine = (
-            instance.header.sop_instance_uid in performed.image_uids
-            or performed.sop_instance_uid in instance.header.performed_step_uids
-            or (whole and instance.calling_ae_title == performed.calling_ae_title
-                and instance.received_at >= performed.created_at)
-        )  # fmt: skip
+            header.sop_instance_uid in performed.image_uids
+            or performed.sop_instance_uid in header.performed_step_uids
+            or (step_id and instance.step_id in ("", step_id) and header.sop_instance_uid not in named_by_others)
+        )
         if mine:
             study_rows.relink_instance(tx, instance.key, Link(LinkReason.WRONG_ENTRY))
         else:
             remaining += bool(instance.order_id)
     if not remaining:
         study_rows.set_study(
-            tx, study_instance_uid, order_id="", requested_procedure_id="", link_reason=LinkReason.WRONG_ENTRY.value,
-            due_at=now,
-        )  # fmt: skip
+            tx, study_uid, order_id="", requested_procedure_id="", link_reason=LinkReason.WRONG_ENTRY.value, due_at=now
+        )
         tx.wake("worker")

@@ -13,7 +13,7 @@ from dicom_gateway.core.envelope import Event, EventType, StudyFacts
 from dicom_gateway.core.local_time import SECOND
 from dicom_gateway.core.model import Instance, Order, Study
 from dicom_gateway.core.ports import Clock
-from dicom_gateway.core.status import OrderStatus, StepEvent, StepStatus
+from dicom_gateway.core.status import OPEN, OrderStatus, StepEvent, StepStatus
 from dicom_gateway.errors import Conflict, NotFound
 from dicom_gateway.storage import audit, order_rows, study_rows
 from dicom_gateway.storage.audit import GATEWAY, Actor
@@ -92,29 +92,44 @@ class Settlement:
         if study.received and now < quiet_at:
             study_rows.set_study(tx, study.study_instance_uid, due_at=quiet_at)
             return
+        if study.received:
+            found = [instance for instance, _ in study_rows.instances_of(tx, study.study_instance_uid)]
+            self._tell_unmatched(tx, study, found, now)
+        study_rows.set_study(tx, study.study_instance_uid, due_at=None)
+
+    def _tell_unmatched(self, tx: Transaction, study: Study, waiting: Sequence[Instance], now: int) -> None:
+        """Tell once that images of a study wait, and of which patient they say to be."""
         told = tx.value(
             StudyRow.select(StudyRow.unmatched_told_at).where(StudyRow.study_instance_uid == study.study_instance_uid)
         )
-        if study.received and told is None:
-            headers = [instance.header for instance, _ in study_rows.instances_of(tx, study.study_instance_uid)]
-            self._outbox.emit(tx, Event(EventType.STUDY_UNMATCHED, now, None, StudyFacts(study, headers)))
+        if told is None and waiting:
+            header = waiting[0].header
+            theirs = study.evolve(patient_id=header.patient_id.strip(), issuer=header.issuer.strip())
+            facts = StudyFacts(theirs, [instance.header for instance in waiting])
+            self._outbox.emit(tx, Event(EventType.STUDY_UNMATCHED, now, None, facts))
             study_rows.set_study(tx, study.study_instance_uid, unmatched_told_at=now)
-        study_rows.set_study(tx, study.study_instance_uid, due_at=None)
 
     def _settle_linked(self, tx: Transaction, study: Study, order: Order, now: int, by_hand: bool = False) -> None:
         view = study_rows.view_of(tx, study, order)
         if view is None:
             study_rows.set_study(tx, study.study_instance_uid, due_at=None)
             return
+        if not _is_awaited(view):
+            study_rows.set_study(tx, study.study_instance_uid, due_at=None)
+            return
         silent = _without_report(view)
         verdict = Verdict(Evidence.MANUAL) if by_hand else self._judge(view, silent, now)
+        if by_hand:
+            study_rows.set_study(tx, study.study_instance_uid, evidence=Evidence.MANUAL.value)
         if verdict.evidence:
             events = {step_id: StepEvent.INFER_COMPLETE for step_id in silent}
-            order = order_rows.move_steps(tx, self._outbox, order, events, now, GATEWAY, view.facts)
+            order = order_rows.move_steps(tx, self._outbox, order, events, now, GATEWAY, lambda _: view.facts)
             untold = [instance for instance, shown in view.instances if not shown]
             self._report(tx, study, order, view.facts, untold, verdict.evidence, now)
         elif verdict.incomplete:
             self._tell_incomplete(tx, study, order, view.facts, now)
+        if view.strays and verdict.look_again_at is None:
+            self._tell_unmatched(tx, study, view.strays, now)
         study_rows.set_study(tx, study.study_instance_uid, due_at=verdict.look_again_at)
 
     def _judge(self, view: View, silent: Sequence[str], now: int) -> Verdict:
@@ -148,11 +163,23 @@ class Settlement:
 
     def _tell_incomplete(self, tx: Transaction, study: Study, order: Order, facts: StudyFacts, now: int) -> None:
         told = tx.value(
-            StudyRow.select(StudyRow.incomplete_told_at).where(StudyRow.study_instance_uid == study.study_instance_uid)
+            StudyRow.select(StudyRow.incomplete_told_at).where(
+                StudyRow.order_id == order.id,
+                StudyRow.requested_procedure_id == study.requested_procedure_id,
+                StudyRow.incomplete_told_at.is_null(False),
+            )
         )
         if told is None and order.status in (OrderStatus.STARTED, OrderStatus.COMPLETED):
             self._outbox.emit(tx, Event(EventType.ORDER_INCOMPLETE, now, order, facts))
             study_rows.set_study(tx, study.study_instance_uid, incomplete_told_at=now)
+
+
+def _is_awaited(view: View) -> bool:
+    """Say whether anything is to be told of a study: one of its steps has begun, and it has images, or somebody waits
+    for some. A study that a performed step announced while its images came under another UID is not awaited."""
+    if all(step.status in OPEN or step.status is StepStatus.CANCELED for step in view.procedure.steps):
+        return False
+    return bool(view.instances) or not view.progress.also_here or bool(view.facts.missing)
 
 
 def _without_report(view: View) -> list[str]:

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+
+from peewee import fn
 
 from dicom_gateway.core.linking import Link, LinkReason
 from dicom_gateway.core.local_time import SECOND
@@ -12,9 +15,16 @@ from dicom_gateway.errors import NotFound
 from dicom_gateway.storage import audit, order_rows, study_rows
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.database import Database, Transaction
-from dicom_gateway.storage.linker import link_instance, started_by
+from dicom_gateway.storage.linker import alarm_waiting, link_instance, started_by
 from dicom_gateway.storage.outbox import Outbox
-from dicom_gateway.storage.tables import InstanceRow, OrderRow, QuarantineRow, StudyRow
+from dicom_gateway.storage.tables import (
+    InstanceRow,
+    OrderRow,
+    PerformedImageRow,
+    PerformedLinkRow,
+    QuarantineRow,
+    StudyRow,
+)
 
 
 class Received(StrEnum):
@@ -78,7 +88,7 @@ class StudyStore:
                 return kind
             # A further version belongs nowhere by itself: the first stays current until a person chooses.
             link = link_instance(tx, header) if version == 1 else Link(LinkReason.VERSION)
-            flags = header.flags if kind is Received.NEW else (*header.flags, kind.value)
+            flags = _flags(header, kind, link)
             study = self._put_study(tx, header, link, now, counted=version == 1)
             instance = Instance(
                 key=0,
@@ -99,7 +109,7 @@ class StudyStore:
             elif link.order_id:
                 self._start(tx, link, header, now, actor)
             elif link.reason is LinkReason.PATIENT_DIFFERS or study.order_id:
-                audit.raise_alarm(tx, now, link.reason.value, f"study {header.study_instance_uid}", f"from {actor.who}")
+                alarm_waiting(tx, now, link.reason, header, actor)
             return kind
 
         return self._database.write(run)
@@ -118,12 +128,11 @@ class StudyStore:
             modality=header.modality,
             started_at=now,
         )
-        if not study.order_id:
-            study = study.evolve(
-                order_id=link.order_id,
-                requested_procedure_id=link.requested_procedure_id,
-                link_reason=link.reason.value,
-            )
+        study = (
+            study_rows.linked(study, link, header)
+            if study.order_id or link.order_id
+            else study.evolve(link_reason=link.reason.value)
+        )
         if study.order_id == link.order_id:
             study = study.evolve(
                 modality=study.modality or header.modality, patient_name=study.patient_name or header.patient_name
@@ -131,15 +140,26 @@ class StudyStore:
         if counted:
             study = study.evolve(received=study.received + 1, last_received_at=now)
         study_rows.put_study(tx, study, now + self._quiet)
-        self._look_soon(tx, study, link, now)
+        self._look_soon(tx, study, link, header, now)
         return study
 
-    def _look_soon(self, tx: Transaction, study: Study, link: Link, now: int) -> None:
-        """Let the worker look at once where a performed step of this study has ended: this may be its last image."""
+    def _look_soon(self, tx: Transaction, study: Study, link: Link, header: InstanceHeader, now: int) -> None:
+        """Let the worker look at once when this is the last image that the performed steps of its steps name."""
         if study.reported_at is not None or not link.order_id:
             return
-        reported = study_rows.reported_of(tx, link.order_id, [step.step_id for step in link.steps])
-        if any(found.image_uids for found, _ in reported.values()):
+        named = (
+            PerformedImageRow.select(PerformedImageRow.sop_instance_uid)
+            .join(PerformedLinkRow, on=(PerformedLinkRow.performed_uid == PerformedImageRow.performed_uid))
+            .where(
+                PerformedLinkRow.order_id == link.order_id,
+                PerformedLinkRow.step_id.in_([step.step_id for step in link.steps]),
+            )
+        )
+        here = InstanceRow.select(InstanceRow.key).where(
+            InstanceRow.sop_instance_uid == PerformedImageRow.sop_instance_uid
+        )
+        lacking = named.where(PerformedImageRow.sop_instance_uid != header.sop_instance_uid, ~fn.EXISTS(here))
+        if tx.value(named.limit(1)) is not None and tx.value(lacking.limit(1)) is None:
             study_rows.set_study(tx, study.study_instance_uid, due_at=now)
             tx.wake("worker")
 
@@ -149,7 +169,8 @@ class StudyStore:
         events = started_by(tx, link)
         if order and events:
             study = study_rows.get_study(tx, header.study_instance_uid)
-            facts = study_rows.facts_of(tx, order, study) if study else None
+            assert study is not None
+            facts = partial(study_rows.facts_of, tx, study=study)
             order_rows.move_steps(tx, self._outbox, order, events, now, actor, facts)
 
     def quarantine(self, refused: Quarantined) -> None:
@@ -196,7 +217,7 @@ class StudyStore:
                 | ((StudyRow.last_received_at == at) & (StudyRow.study_instance_uid < uid))
             )
         query = query.order_by(StudyRow.last_received_at.desc(), StudyRow.study_instance_uid.desc()).limit(limit)
-        return [study_rows.study_of(row) for row in self._database.read(lambda tx: tx.rows(query))]
+        return self._database.read(lambda tx: _counted(tx, [study_rows.study_of(row) for row in tx.rows(query)]))
 
     def get(self, study_instance_uid: str) -> tuple[Study, Sequence[Instance]]:
         """Return a study and all its instances, versions included; raises NotFound."""
@@ -206,7 +227,8 @@ class StudyStore:
             if study is None or not study.received:
                 raise NotFound(f"no study {study_instance_uid}")
             query = InstanceRow.select().where(InstanceRow.study_instance_uid == study_instance_uid)
-            return study, [study_rows.instance_of(row) for row in tx.rows(query.order_by(InstanceRow.key))]
+            found = [study_rows.instance_of(row) for row in tx.rows(query.order_by(InstanceRow.key))]
+            return _counted(tx, [study])[0], found
 
         return self._database.read(run)
 
@@ -244,6 +266,24 @@ class StudyStore:
         query = InstanceRow.select(InstanceRow.key, InstanceRow.object_name).where(InstanceRow.key > after)
         rows = self._database.read(lambda tx: tx.rows(query.order_by(InstanceRow.key).limit(limit)))
         return [(row["key"], row["object_name"]) for row in rows]
+
+
+def _counted(tx: Transaction, studies: Sequence[Study]) -> Sequence[Study]:
+    """Return studies with what belongs to their order counted apart from what waits."""
+    linked = study_rows.linked_counts(tx, [study.study_instance_uid for study in studies if study.order_id])
+    return [
+        study.evolve(received=here, waiting=study.received - here)
+        if study.order_id and (here := linked.get(study.study_instance_uid, 0)) != study.received
+        else study
+        for study in studies
+    ]
+
+
+def _flags(header: InstanceHeader, kind: Received, link: Link) -> tuple[str, ...]:
+    more = [kind.value] if kind is not Received.NEW else []
+    if link.reason is LinkReason.PATIENT_DIFFERS:
+        more.append("patient_differs")
+    return (*header.flags, *more)
 
 
 def _compare(tx: Transaction, header: InstanceHeader, stored: StoredObject) -> tuple[Received, int]:

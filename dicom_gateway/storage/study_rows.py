@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from peewee import fn
+
 from dicom_gateway.core.completion import Progress, Reported, missing
 from dicom_gateway.core.envelope import StudyFacts
 from dicom_gateway.core.linking import Link
-from dicom_gateway.core.model import Instance, Order, RequestedProcedure, StoredObject, Study
-from dicom_gateway.core.status import PerformedStatus
+from dicom_gateway.core.model import Instance, InstanceHeader, Order, RequestedProcedure, StoredObject, Study
+from dicom_gateway.core.status import OPEN, PerformedStatus, StepStatus
 from dicom_gateway.storage.codec import dump_header, load_header
 from dicom_gateway.storage.database import Row, Transaction
 from dicom_gateway.storage.tables import (
@@ -19,6 +21,7 @@ from dicom_gateway.storage.tables import (
     StudyRow,
 )
 
+NOT_EXPECTED = (StepStatus.CANCELED, StepStatus.DISCONTINUED)
 _STUDY_FIELDS = (
     "study_instance_uid",
     "order_id",
@@ -56,6 +59,23 @@ def put_study(tx: Transaction, study: Study, due_at: int | None) -> None:
             conflict_target=[StudyRow.study_instance_uid],
             update={getattr(StudyRow, name): value for name, value in values.items()},
         )
+    )
+
+
+def linked(study: Study, link: Link, header: InstanceHeader) -> Study:
+    """Return the study linked to an order by one of its images, unless it is already: from then on it shows the
+    patient of that image, not one of a stranger's that came before."""
+    if study.order_id or not link.order_id:
+        return study
+    return study.evolve(
+        order_id=link.order_id,
+        requested_procedure_id=link.requested_procedure_id,
+        link_reason=link.reason.value,
+        patient_id=header.patient_id.strip(),
+        issuer=header.issuer.strip(),
+        patient_name=header.patient_name,
+        accession_number=header.accession_number.strip(),
+        modality=header.modality or study.modality,
     )
 
 
@@ -160,9 +180,11 @@ def reported_of(tx: Transaction, order_id: str, step_ids: Sequence[str]) -> dict
 
 
 def expected_of(procedure: RequestedProcedure, step_ids: Sequence[str] = ()) -> int | None:
-    """Return how many images a procedure, or some of its steps, expects; None when one of them does not say."""
-    steps = [step for step in procedure.steps if not step_ids or step.id in step_ids]
-    counts = [step.expected_instances for step in steps]
+    """Return how many images the steps of a procedure that have begun expect, or some of them (before the first has
+    begun: all that may); None when one of them does not say."""
+    steps = [step for step in procedure.steps if step.status not in NOT_EXPECTED]
+    begun = [step for step in steps if step.status not in OPEN]
+    counts = [step.expected_instances for step in begun or steps if not step_ids or step.id in step_ids]
     known = [count for count in counts if count is not None]
     return sum(known) if known and len(known) == len(counts) else None
 
@@ -170,10 +192,12 @@ def expected_of(procedure: RequestedProcedure, step_ids: Sequence[str] = ()) -> 
 @dataclass(frozen=True, slots=True)
 class View:
     """A study beside the procedure of its order: the instances that belong to it, each with whether an event has shown
-    it, the performed steps (by UID, with the scheduled steps that each performs), and what an event says of it."""
+    it, those that wait (`strays`), the performed steps (by UID, with the scheduled steps that each performs), and what
+    an event says of it."""
 
     procedure: RequestedProcedure
     instances: Sequence[tuple[Instance, bool]]
+    strays: Sequence[Instance]
     reported: dict[str, tuple[Reported, set[str]]]
     progress: Progress
     facts: StudyFacts
@@ -187,18 +211,65 @@ def view_of(tx: Transaction, study: Study, order: Order) -> View | None:
     found = instances_of(tx, study.study_instance_uid)
     mine = [(instance, shown) for instance, shown in found if instance.order_id == order.id]
     reported = reported_of(tx, order.id, [step.id for step in procedure.steps])
+    here = frozenset(instance.header.sop_instance_uid for instance, _ in mine)
+    named = frozenset[str]().union(*(report.image_uids for report, _ in reported.values()))
+    received, last_received_at = _of_procedure(tx, study)
     expected = expected_of(procedure)
     progress = Progress(
-        received_uids=frozenset(instance.header.sop_instance_uid for instance, _ in mine),
-        last_received_at=study.last_received_at,
+        received_uids=here,
+        last_received_at=last_received_at,
         reported=[report for report, _ in reported.values()],
         expected=expected,
+        also_here=_present(tx, named - here),
+        received=received,
     )
     headers = [instance.header for instance, _ in mine]
-    return View(procedure, mine, reported, progress, StudyFacts(study, headers, expected, sorted(missing(progress))))
+    facts = StudyFacts(study, headers, expected, sorted(missing(progress)))
+    strays = [instance for instance, _ in found if not instance.order_id]
+    return View(procedure, mine, strays, reported, progress, facts)
+
+
+def _of_procedure(tx: Transaction, study: Study) -> tuple[int, int]:
+    """Return how many instances the studies of a procedure have in all, and when the last came: a sensor may make a
+    study of each image."""
+    of_procedure = (StudyRow.order_id == study.order_id) & (
+        StudyRow.requested_procedure_id == study.requested_procedure_id
+    )
+    uids = StudyRow.select(StudyRow.study_instance_uid).where(of_procedure)
+    count = InstanceRow.select(fn.COUNT(InstanceRow.key)).where(
+        InstanceRow.study_instance_uid.in_(uids), InstanceRow.current == 1, InstanceRow.order_id == study.order_id
+    )
+    last = StudyRow.select(fn.MAX(StudyRow.last_received_at)).where(of_procedure)
+    return int(tx.value(count)), int(tx.value(last) or study.last_received_at)
+
+
+def _present(tx: Transaction, uids: frozenset[str]) -> frozenset[str]:
+    """Return those instances that are here, in whatever study."""
+    listed = sorted(uids)
+    found: set[str] = set()
+    for start in range(0, len(listed), 500):
+        query = InstanceRow.select(InstanceRow.sop_instance_uid).where(
+            InstanceRow.sop_instance_uid.in_(listed[start : start + 500])
+        )
+        found.update(tx.values(query))
+    return frozenset(found)
 
 
 def facts_of(tx: Transaction, order: Order, study: Study) -> StudyFacts:
     """Return what an event of `order` says of a study now: only images that are linked to the order count."""
     view = view_of(tx, study, order)
     return view.facts if view else StudyFacts(study)
+
+
+def linked_counts(tx: Transaction, study_instance_uids: Sequence[str]) -> dict[str, int]:
+    """Return how many current instances of each study belong to an order."""
+    query = (
+        InstanceRow.select(InstanceRow.study_instance_uid, fn.COUNT(InstanceRow.key).alias("n"))
+        .where(
+            InstanceRow.study_instance_uid.in_(list(study_instance_uids)),
+            InstanceRow.current == 1,
+            InstanceRow.order_id != "",
+        )
+        .group_by(InstanceRow.study_instance_uid)
+    )
+    return {row["study_instance_uid"]: row["n"] for row in tx.rows(query)} if study_instance_uids else {}

@@ -55,6 +55,7 @@ class StepRow(_Row):
     step_id = TextField()
     original_step_id = TextField()
     status = TextField()
+    shown = IntegerField()  # on a worklist that does not ask for a status
     modality = TextField()
     start_date = TextField()  # DA, local
     start_utc = BigIntegerField()

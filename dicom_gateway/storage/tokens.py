@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dicom_gateway.core.ports import Clock
-from dicom_gateway.errors import Conflict, NotFound
+from dicom_gateway.errors import Conflict, InvalidValue, NotFound
 from dicom_gateway.storage import audit
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.database import Database, Row, Transaction
 from dicom_gateway.storage.tables import TokenRow
 
 PREFIX = "dgw_"
+LONGEST_NAME = 64
 
 
 class Role(StrEnum):
@@ -39,9 +40,13 @@ class TokenStore:
         self._database = database
         self._clock = clock
 
-    def create(self, name: str, role: Role, source: str, actor: Actor) -> str:
-        """Return a new token, to be shown once; raises Conflict when the name is taken."""
-        token = PREFIX + secrets.token_urlsafe(32)
+    def create(self, name: str, role: Role, source: str, actor: Actor, token: str = "") -> str:
+        """Return a new token, to be shown once; `token` is one of `mint` that is kept somewhere already.
+
+        Raises Conflict when the name is taken, InvalidValue for a name or source that is none.
+        """
+        _check(name, role, source)
+        token = token or mint()
         now = self._clock()
 
         def run(tx: Transaction) -> None:
@@ -77,6 +82,24 @@ class TokenStore:
         """Return every token's name, role, source and dates; never the token."""
         columns = (TokenRow.name, TokenRow.role, TokenRow.source, TokenRow.created_at, TokenRow.revoked_at)
         return self._database.read(lambda tx: tx.rows(TokenRow.select(*columns).order_by(TokenRow.created_at)))
+
+
+def mint() -> str:
+    """Return a token that nobody bears yet."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def _check(name: str, role: Role, source: str) -> None:
+    for field, text in (("name", name), ("source", source)):
+        if (
+            text != text.strip()
+            or not text.isprintable()
+            or len(text) > LONGEST_NAME
+            or not (text or field == "source")
+        ):
+            raise InvalidValue(f"must be 1 to {LONGEST_NAME} printable characters, without spaces around them", field)
+    if source and role is not Role.PMS:
+        raise InvalidValue(f"limits a token of the role pms only; {role} sees every source", "source")
 
 
 def _hash(token: str) -> str:

@@ -6,13 +6,11 @@ from typing import Any
 
 from dicom_gateway.core.matching import Narrowing
 from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
-from dicom_gateway.core.status import HIDDEN_FROM_WORKLIST, StepStatus
 from dicom_gateway.storage.codec import load_order
 from dicom_gateway.storage.database import Database
 from dicom_gateway.storage.tables import OrderRow, StationRow, StepRow
 
 PAGE = 200
-SHOWN = tuple(status.value for status in StepStatus if status not in HIDDEN_FROM_WORKLIST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ def _conditions(narrowing: Narrowing, only_shown: bool, not_before: str) -> list
     if narrowing.station_ae_title is not None:
         conditions.append(StepRow.key.in_(_of_station(narrowing)))
     if only_shown:
-        conditions.append(StepRow.status.in_(SHOWN))
+        conditions.append(StepRow.shown == 1)
     earliest = max(narrowing.date_from or "", not_before)
     if earliest:
         conditions.append(StepRow.start_date >= earliest)

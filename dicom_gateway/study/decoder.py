@@ -22,7 +22,7 @@ from dicom_gateway.study.tile import no_preview
 IMAGES_PER_CHILD: Final = 500
 TRIES: Final = 2
 _REMEMBERED: Final = 1000  # files that ended a child
-_MAX_REPLY: Final = 4 << 20  # bytes
+_MAX_REPLY: Final = 4 << 20  # bytes, or what a picture of the asked size takes uncompressed
 _COMMAND: Final = (sys.executable, "-m", "dicom_gateway.study.decoder_child")
 _THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # Nothing else: settings in the environment may be secrets, and this process reads what strangers sent.
@@ -36,11 +36,12 @@ class _Died(Exception):
 
 
 class _Child:
-    """One decoder process."""
+    """One decoder process, whose replies are at most `most_bytes` long."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int) -> None:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self.images = 0
+        self._most_bytes = most_bytes
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             _COMMAND,
             stdin=subprocess.PIPE,
@@ -53,9 +54,9 @@ class _Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def draw(self, path: Path, frame: int | None, size: int, seconds: float) -> tuple[Thumbnail, str | None]:
+    def draw(self, path: Path, frame: int | None, size: int, form: str, seconds: float) -> tuple[Thumbnail, str | None]:
         """Return the thumbnail and what went wrong; raise _Died, at the latest after `seconds`."""
-        request = {"path": str(path.absolute()), "frame": frame, "size": size, "seconds": seconds}
+        request = {"path": str(path.absolute()), "frame": frame, "size": size, "form": form, "seconds": seconds}
         body = json.dumps(request).encode()
         self.images += 1
         watchdog = threading.Timer(seconds, self._process.kill)
@@ -77,7 +78,7 @@ class _Child:
 
     def _read(self, size: int) -> bytes:
         assert self._process.stdout is not None
-        if size > _MAX_REPLY:
+        if size > self._most_bytes:
             raise _Died("a reply that is too long")
         data = self._process.stdout.read(size)
         if len(data) < size:
@@ -97,11 +98,13 @@ class _Child:
 
 
 class Decoder:
-    """Draws thumbnails, one at a time; may be called from any thread. `seconds` bounds one try at an image."""
+    """Draws thumbnails, one at a time; may be called from any thread. `seconds` bounds one try at an image, `size` is
+    the longer edge in pixels, `form` "jpeg" or "png" (tiles are JPEG always)."""
 
-    def __init__(self, seconds: float = 10.0, size: int = 256) -> None:
+    def __init__(self, seconds: float = 10.0, size: int = 256, form: str = "jpeg") -> None:
         self._seconds = seconds
         self._size = size
+        self._form = form
         self._lock = threading.Lock()
         self._child: _Child | None = None
         self._deaths: OrderedDict[str, int] = OrderedDict()
@@ -132,8 +135,8 @@ class Decoder:
 
     def _draw(self, path: Path, frame: int | None) -> Thumbnail:
         if self._child is None:
-            self._child = _Child()
-        thumbnail, error = self._child.draw(path, frame, self._size, self._seconds)
+            self._child = _Child(max(_MAX_REPLY, 4 * self._size * self._size))
+        thumbnail, error = self._child.draw(path, frame, self._size, self._form, self._seconds)
         self._deaths.pop(str(path), None)  # it was not this file
         if error is not None:
             log.warning("image not drawn", file=path.name, error=error.partition(":")[0])

@@ -1,7 +1,7 @@
 """The decoder process: requests in on stdin, thumbnails out on stdout, until stdin closes. Started by decoder.py.
 
-A request is 4 bytes of length (big endian) and JSON {"path", "frame", "size", "seconds"}. The reply is 4 bytes and
-JSON {"width", "height", "is_tile", "error", "jpeg"}, whose `jpeg` counts the bytes that follow; `error` is null
+A request is 4 bytes of length (big endian) and JSON {"path", "frame", "size", "form", "seconds"}. The reply is 4 bytes
+and JSON {"width", "height", "is_tile", "error", "jpeg"}, whose `jpeg` counts the bytes that follow; `error` is null
 unless the file could not be drawn. This process may die at any time, and limits itself so that the machine does not.
 """
 
@@ -25,7 +25,7 @@ _GRACE_SECONDS = 1  # the parent's clock is the one that counts; ours is for whe
 def _reply(request: dict[str, Any]) -> bytes:
     error = None
     try:
-        thumbnail = render(Path(request["path"]), request["frame"], request["size"])
+        thumbnail = render(Path(request["path"]), request["frame"], request["size"], request["form"])
     except Exception as failure:  # any damage to a file may raise anything; the parent logs it and renews this process
         error = f"{type(failure).__name__}: {failure}"[:500]
         thumbnail = no_preview()

@@ -4,8 +4,10 @@ A file that has no picture by its nature, or whose pixel data has not the length
 labelled tile; what fails to decode raises whatever the decoder raises.
 """
 
+import io
 import struct
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -134,7 +136,16 @@ def _display_size(data_set: Dataset, rows: int, columns: int, size: int) -> tupl
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _draw(file: BinaryIO, data_set: FileDataset, frame: int | None, size: int) -> Thumbnail:
+def _png_of(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+_FORMS: Final[dict[str, Callable[[Image.Image], bytes]]] = {"jpeg": jpeg_of, "png": _png_of}
+
+
+def _draw(file: BinaryIO, data_set: FileDataset, frame: int | None, size: int, form: str) -> Thumbnail:
     frames = _describe(data_set).frames
     index = frames // 2 if frame is None else min(max(frame, 0), frames - 1)
     file.seek(0)
@@ -147,15 +158,16 @@ def _draw(file: BinaryIO, data_set: FileDataset, frame: int | None, size: int) -
         levels = grey_levels(_reduced(pixels, size), data_set, index)
     width, height = _display_size(data_set, rows, columns, size)
     image = Image.fromarray(levels).resize((width, height), Image.Resampling.LANCZOS)
-    return Thumbnail(jpeg_of(image), width, height)
+    return Thumbnail(_FORMS[form](image), width, height)
 
 
-def render(path: Path, frame: int | None = None, size: int = 256) -> Thumbnail:
-    """Return the thumbnail of one frame (0-based; None: the middle one) of a Part 10 file, its longer edge <= `size`.
+def render(path: Path, frame: int | None = None, size: int = 256, form: str = "jpeg") -> Thumbnail:
+    """Return the thumbnail of one frame (0-based; None: the middle one) of a Part 10 file, its longer edge <= `size`,
+    as "jpeg" or "png".
 
     Reads the header and that frame. Raises anything when the file is damaged: pydicom's and the decoders' errors.
     """
     with warnings.catch_warnings(), path.open("rb") as file:  # one thread here: see the first line
         warnings.simplefilter("ignore")
         data_set = dcmread(file, stop_before_pixels=True)
-        return _tile_instead(file, data_set) or _draw(file, data_set, frame, size)
+        return _tile_instead(file, data_set) or _draw(file, data_set, frame, size, form)

@@ -30,6 +30,7 @@ from pynetdicom.sop_class import uid_to_service_class
 log = structlog.get_logger()
 
 UNRECOGNIZED_OPERATION = 0x0211
+UNABLE_TO_PROCESS = 0xC000
 ABORT_SECONDS = 1.0
 UNSENT = 32  # parts of messages
 OPERATIONS: dict[type[ServiceClass], tuple[type[DIMSEPrimitive], ...]] = {
@@ -67,10 +68,14 @@ class GuardedMessages(DIMSEServiceProvider):
 
     def send_msg(self, primitive: Any, context_id: int) -> None:
         """Send a message, once few parts of earlier ones are waiting."""
+        self.wait_for_room()
+        super().send_msg(primitive, context_id)
+
+    def wait_for_room(self) -> None:
+        """Return once few parts of earlier messages are waiting, or there is nobody to send them to."""
         dul = self.dul
         while dul.to_provider_queue.qsize() > UNSENT and dul.is_alive() and dul.state_machine.current_state == "Sta6":
             time.sleep(0.001)
-        super().send_msg(primitive, context_id)
 
 
 class ServedAssociation(Association):
@@ -124,16 +129,19 @@ class ServedAssociation(Association):
         cancels = self.dimse.cancel_req
         self.dimse.cancel_req = {id_: cancel for id_, cancel in cancels.items() if id_ == msg.MessageID}
         kind = StorageServiceClass if isinstance(msg, C_STORE) else uid_to_service_class(str(context.abstract_syntax))
-        if isinstance(msg, OPERATIONS.get(kind, ())):
-            kind(self).SCP(msg, context)
+        if not isinstance(msg, OPERATIONS.get(kind, ())):
+            self.dimse.send_msg(_refusal(msg, UNRECOGNIZED_OPERATION), context_id)  # type: ignore[arg-type]
+        elif isinstance(msg, C_FIND) and msg.Identifier is None:
+            # pynetdicom says 0xC312 here, which PS3.4 K.4.1.1.4 does not know.
+            self.dimse.send_msg(_refusal(msg, UNABLE_TO_PROCESS), context_id)  # type: ignore[arg-type]
         else:
-            self.dimse.send_msg(_refusal(msg), context_id)  # type: ignore[arg-type]
+            kind(self).SCP(msg, context)
 
 
-def _refusal(msg: DIMSEPrimitive) -> DIMSEPrimitive:
+def _refusal(msg: DIMSEPrimitive, status: int) -> DIMSEPrimitive:
     refusal = type(msg)()
     refusal.MessageIDBeingRespondedTo = msg.MessageID
-    refusal.Status = UNRECOGNIZED_OPERATION
+    refusal.Status = status
     return refusal
 
 

@@ -82,6 +82,7 @@ EXAMPLE_SUMMARY: dict[str, Any] = {
     "reported_at": "2026-11-23T10:21:31.000Z",
     "evidence": "mpps+images",
     "received": 1,
+    "waiting": 0,
 }
 _INSTANCE = f"/api/v1/instances/{_UID}1"
 EXAMPLE_STUDY: dict[str, Any] = {
@@ -160,6 +161,7 @@ EXAMPLE_UNKNOWN_DEVICE: dict[str, Any] = {
     "attempts": 3,
 }
 EXAMPLE_ALARM: dict[str, Any] = {
+    "id": 7,
     "kind": "delivery parked",
     "subject": "evt_0123456789abcdef0123456789",
     "detail": "clinic: 404 Not Found",

@@ -36,6 +36,7 @@ ROLES: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/api/v1/deliveries/{event_id}/retry"): STAFF,
     ("GET", "/api/v1/devices/unknown"): STAFF,
     ("GET", "/api/v1/alarms"): STAFF,
+    ("POST", "/api/v1/alarms/{id}/clear"): STAFF,
 }
 
 _scheme = HTTPBearer(auto_error=False, description="a token of `dicom-gateway token create`")

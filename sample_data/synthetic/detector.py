@@ -32,7 +32,7 @@ def texture(rng: np.random.Generator, shape: tuple[int, int], fine: float, coars
     columns = np.fft.rfftfreq(shape[1])[None, :] * stretch
     squared = rows**2 + columns**2
     band = np.exp(-2 * (np.pi * fine) ** 2 * squared) - np.exp(-2 * (np.pi * coarse) ** 2 * squared)
-    noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal(shape)) * band, shape)
+    noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal(shape, np.float32)) * band.astype(np.float32), shape)
     return np.asarray(noise / noise.std(), np.float32)
 
 
@@ -40,7 +40,7 @@ def expose(attenuation: Map, detector: Detector, rng: np.random.Generator) -> ND
     """Return stored values (black is 0) of a map of line integrals."""
     attenuation = np.maximum(attenuation, 0)
     counts = detector.photons * np.exp(-attenuation)
-    noise = rng.standard_normal(attenuation.shape).astype(np.float32) * np.sqrt(counts + 4)
+    noise = rng.standard_normal(attenuation.shape, np.float32) * np.sqrt(counts + 4)
     seen = blur(counts, detector.sharpness) + 0.75 * noise + 0.25 * blur(noise, 0.8)
     measured = -np.log(np.maximum(seen, 1) / detector.photons) - detector.toe
     if detector.equalise:
@@ -48,4 +48,4 @@ def expose(attenuation: Map, detector: Detector, rng: np.random.Generator) -> ND
         measured = measured - detector.equalise * (coarse - coarse.mean())
     grey = 1 - np.exp(-detector.contrast * np.maximum(measured, 0))
     largest = (1 << detector.bits) - 1
-    return np.clip(np.rint(grey * largest), 0, largest).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(grey * largest), 0, largest), np.uint16)

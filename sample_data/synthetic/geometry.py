@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-Map: TypeAlias = NDArray[np.float32]
+Map: TypeAlias = NDArray[Any]  # of float32
 Point: TypeAlias = tuple[float, float]
 Slices: TypeAlias = tuple[slice, slice]
 
@@ -84,7 +84,7 @@ def spline(points: Sequence[Point], steps: int = 12, closed: bool = False) -> ND
 def profile(stations: Sequence[Point], values: Any) -> Map:
     """Return a smooth function, given at some stations (rising x, y), at `values`; constant beyond both ends."""
     curve = spline(stations, 16)
-    return np.interp(values, curve[:, 0], curve[:, 1]).astype(np.float32)
+    return np.asarray(np.interp(values, curve[:, 0], curve[:, 1]), np.float32)
 
 
 def tube(grid: Grid, axis: Sequence[Point] | NDArray[np.float64], widths: float | Sequence[float]) -> Map:
@@ -136,7 +136,11 @@ def ellipse(grid: Grid, centre: Point, radii: Point, degrees: float = 0.0, power
 
 def chord(ratio: Map, power: float = 2.0) -> Map:
     """Return the length of a ray through a solid, 1 in its middle, 0 from its outline on."""
-    return np.asarray(np.maximum(0, 1 - np.minimum(np.abs(ratio), 1) ** power) ** (1 / power), np.float32)
+    length = np.zeros(ratio.shape, np.float32)
+    hit = np.abs(ratio) < 1  # mostly few: powers are slow
+    within = np.abs(ratio[hit])
+    length[hit] = np.sqrt(1 - within * within) if power == 2 else (1 - within**power) ** (1 / power)
+    return length
 
 
 def shell(ratio: Map, wall: float) -> Map:
@@ -144,7 +148,7 @@ def shell(ratio: Map, wall: float) -> Map:
     return chord(ratio) - (1 - wall) * chord(ratio / (1 - wall))
 
 
-def step(values: Map, width: float) -> Map:
+def step(values: Map | float, width: float) -> Map:
     """Return 0 below, 1 above zero, and a smooth rise between; `width` in the unit of `values`."""
     return np.asarray(1 / (1 + np.exp(-np.clip(4 * values / width, -40, 40))), np.float32)
 
@@ -164,10 +168,11 @@ def blur(values: Map, sigma: float) -> Map:
     """Return a map smoothed by a Gaussian of `sigma` pixels; edges are continued by reflection."""
     if sigma <= 0:
         return values
-    margin = min(int(4 * sigma) + 1, min(values.shape) - 1)
-    padded = np.pad(values, margin, mode="reflect")
+    margin = min(int(4 * sigma) + 1, min(values.shape) - 17)
+    more = [(margin, margin + -(size + 2 * margin) % 16) for size in values.shape]  # to a length that has a fast FFT
+    padded = np.pad(values.astype(np.float32), more, mode="reflect")
     rows = np.fft.fftfreq(padded.shape[0])[:, None]
     columns = np.fft.rfftfreq(padded.shape[1])[None, :]
-    damped = np.fft.rfft2(padded) * np.exp(-2 * (np.pi * sigma) ** 2 * (rows**2 + columns**2))
-    smooth = np.fft.irfft2(damped, padded.shape)
-    return smooth[margin : margin + values.shape[0], margin : margin + values.shape[1]].astype(np.float32)
+    damped = np.fft.rfft2(padded) * np.exp(-2 * (np.pi * sigma) ** 2 * (rows**2 + columns**2)).astype(np.float32)
+    smooth = np.asarray(np.fft.irfft2(damped, padded.shape), np.float32)
+    return smooth[margin : margin + values.shape[0], margin : margin + values.shape[1]]

@@ -172,8 +172,9 @@ def test_steps_match_by_id_in_any_order(put: Placer) -> None:
 def test_a_step_matches_by_the_id_that_was_too_long(put: Placer) -> None:
     stored = put(an_order(a_procedure(a_step(), a_step(id=LONG))))
     changed = put(an_order(a_procedure(a_step(id=LONG, description="x"))), stored)
-    assert changed.steps()[0].id == stored.steps()[1].id
-    assert changed.steps()[0].original_id == LONG
+    assert [step.id for step in changed.steps()] == [step.id for step in stored.steps()]
+    assert [step.status.value for step in changed.steps()] == ["CANCELED", "SCHEDULED"]
+    assert changed.steps()[1].original_id == LONG
 
 
 def test_a_step_that_is_named_is_not_also_matched_by_position(put: Placer) -> None:
@@ -181,8 +182,8 @@ def test_a_step_that_is_named_is_not_also_matched_by_position(put: Placer) -> No
     changed = put(an_order(a_procedure(a_step(description="new"), a_step(id="S1"))), stored)
     assert [(s.id, s.description, s.status.value) for s in changed.steps()] == [
         ("SPS0000000001", "new", "SCHEDULED"),
-        ("S1", "", "SCHEDULED"),
         ("S2", "", "CANCELED"),
+        ("S1", "", "SCHEDULED"),
     ]
 
 
@@ -338,3 +339,22 @@ def test_with_steps_leaves_an_unchanged_order_alone(put: Placer) -> None:
     stored = put(an_order())
     same: Callable[[ScheduledStep], ScheduledStep] = lambda step: step.evolve()  # noqa: E731
     assert with_steps(stored, same) is stored
+
+
+def test_a_left_out_procedure_keeps_its_place(put: Placer) -> None:
+    stored = put(an_order(a_procedure(id="P1", description="one"), a_procedure(id="P2", description="two")))
+    fewer = put(an_order(a_procedure(id="P2", description="two")), stored)
+    again = put(an_order(a_procedure(description="one"), a_procedure(description="two")), fewer)
+    assert [(p.id, p.description) for p in again.procedures] == [("P1", "one"), ("P2", "two")]
+    assert [p.study_instance_uid for p in again.procedures] == [p.study_instance_uid for p in stored.procedures]
+
+
+def test_two_procedures_never_get_one_study_by_an_update(put: Placer) -> None:
+    stored = put(an_order(a_procedure(id="P1", study_instance_uid="1.2.3"), a_procedure(id="P2")))
+    with pytest.raises(Conflict):
+        put(an_order(a_procedure(id="P2", study_instance_uid="1.2.3")), stored)
+    assert put(an_order(a_procedure(id="P2", study_instance_uid="1.2.4")), stored).version == 2
+
+
+def test_a_new_order_of_cancelled_steps_is_cancelled(put: Placer) -> None:
+    assert put(an_order(a_procedure(a_step(status=StepStatus.CANCELED)))).status is OrderStatus.CANCELED

@@ -312,9 +312,11 @@ def test_a_stranger_among_the_images_is_not_delivered(gateway_store: GatewayStor
     gateway_store.image(TWO, patient_id="P-79", patient_name="Stranger")
     gateway_store.set_mpps("9.1", ONE, TWO)
     gateway_store.settle_all()
-    assert gateway_store.told() == WHOLE
+    assert gateway_store.told() == [*WHOLE, "study.unmatched"]
     assert gateway_store.shown() == [ONE]
-    assert gateway_store.studies.get(STUDY)[0].patient_name == "Doe^Rex"
+    study, instances = gateway_store.studies.get(STUDY)
+    assert study.patient_name == "Doe^Rex"
+    assert [instance.flags for instance in instances] == [(), ("patient_differs",)]
 
 
 def test_an_mpps_of_another_patient_moves_nothing(gateway_store: GatewayStore) -> None:

@@ -146,8 +146,8 @@ def test_the_rows_of_an_updated_order_are_those_of_its_steps(gateway_store: Gate
     gateway_store.order("A-1", a_procedure(a_step("CR", "2027-02-01T08:00", id="S2", station_ae_titles=("CR7",))))
     steps = gateway_store.database.read(lambda tx: tx.rows(StepRow.select().order_by(StepRow.step_id)))
     assert [(r["step_id"], r["status"], r["modality"], r["start_date"], r["step_position"]) for r in steps] == [
-        ("S1", "CANCELED", "IO", "20270115", 1),
-        ("S2", "SCHEDULED", "CR", "20270201", 0),
+        ("S1", "CANCELED", "IO", "20270115", 0),
+        ("S2", "SCHEDULED", "CR", "20270201", 1),
     ]
     stations = gateway_store.database.read(lambda tx: tx.rows(StationRow.select().order_by(StationRow.ae_title)))
     assert [(r["ae_title"], r["start_date"]) for r in stations] == [

@@ -59,7 +59,7 @@ def test_another_patient_is_a_conflict(client: httpx.Client, bodies: Bodies) -> 
         "type": "about:blank",
         "title": "Conflict",
         "status": 409,
-        "detail": "this order exists and belongs to another patient; cancel it and send a new one",
+        "detail": "this order exists and belongs to another patient; use another placer_order_number",
         "errors": [],
     }
 

@@ -23,6 +23,7 @@ CREATE TABLE imaging_order (
 CREATE INDEX imaging_order_accession ON imaging_order (accession_number);
 CREATE INDEX imaging_order_original_accession ON imaging_order (original_accession_number);
 CREATE INDEX imaging_order_patient ON imaging_order (patient_id);
+CREATE INDEX imaging_order_source ON imaging_order (source, created_at, id);
 CREATE INDEX imaging_order_created ON imaging_order (created_at, id);
 CREATE INDEX imaging_order_status ON imaging_order (status, created_at, id);
 
@@ -37,6 +38,7 @@ CREATE TABLE scheduled_step (
     step_id TEXT NOT NULL,
     original_step_id TEXT NOT NULL,
     status TEXT NOT NULL,
+    shown INTEGER NOT NULL,
     modality TEXT NOT NULL,
     start_date TEXT NOT NULL,
     start_utc INTEGER NOT NULL,
@@ -45,7 +47,8 @@ CREATE TABLE scheduled_step (
     UNIQUE (order_id, step_id)
 );
 CREATE INDEX scheduled_step_study ON scheduled_step (study_instance_uid);
-CREATE INDEX scheduled_step_open ON scheduled_step (status, start_date);
+CREATE INDEX scheduled_step_shown ON scheduled_step (shown, start_utc, key);
+CREATE INDEX scheduled_step_modality ON scheduled_step (modality, start_date);
 CREATE INDEX scheduled_step_patient ON scheduled_step (patient_id);
 CREATE INDEX scheduled_step_accession ON scheduled_step (accession_number);
 CREATE INDEX scheduled_step_start ON scheduled_step (start_date);
@@ -176,7 +179,7 @@ CREATE TABLE delivery (
     finished_at INTEGER,
     UNIQUE (event_id, target)
 );
-CREATE INDEX delivery_due ON delivery (status, due_at);
+CREATE INDEX delivery_due ON delivery (target, status, due_at);
 CREATE INDEX delivery_subject ON delivery (target, subject, status, key);
 
 CREATE TABLE target (

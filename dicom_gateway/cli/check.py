@@ -1,0 +1,53 @@
+"""`dicom-gateway check`: is everything set up right, and what to do where it is not."""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from dicom_gateway.checking import Finding, State, check_all, worst
+from dicom_gateway.cli.peer import json_option, print_json
+from dicom_gateway.core.identifiers import printable
+from dicom_gateway.dicom.scu import log_for_a_person
+from dicom_gateway.errors import SettingsError
+from dicom_gateway.settings_loading import CONFIG_VARIABLE, DEFAULT_FILE, load_settings
+
+_COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
+
+
+@click.command()
+@json_option
+@click.pass_context
+def check(context: click.Context, as_json: bool) -> None:
+    """Look at configuration, folders, ports, database, disk, devices, PMS connections and clock."""
+    log_for_a_person(debug=False)
+    findings = []
+    for finding in _findings(context.find_root().obj):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    if worst(findings) is State.FAILED:
+        sys.exit(1)
+
+
+def _findings(config: Path | None) -> Iterator[Finding]:
+    try:
+        settings = load_settings(config)
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            yield Finding("configuration", State.FAILED, line, "mend it; the rest is looked at once this can be read")
+        return
+    path = config or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+    yield from check_all(settings, path if path.is_file() else None)
+
+
+def _print(finding: Finding) -> None:
+    state = click.style(f"{finding.state:<8}", fg=_COLOURS[finding.state])
+    click.echo(f"{state}{finding.check}: {printable(finding.found, 1000)}")
+    if finding.advice:
+        click.echo(f"        {printable(finding.advice, 1000)}")

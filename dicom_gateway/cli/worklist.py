@@ -1,0 +1,89 @@
+"""`dicom-gateway worklist`: what a device would see now."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+from pydicom import Dataset
+
+from dicom_gateway.cli.opening import opened
+from dicom_gateway.cli.peer import json_option, print_json
+from dicom_gateway.cli.printing import table
+from dicom_gateway.core.attributes import build_item, wanted
+from dicom_gateway.core.identifiers import is_ae_title
+from dicom_gateway.core.local_time import local_now
+from dicom_gateway.core.matching import compile_query
+from dicom_gateway.dicom.scu_find import USUAL_KEYS
+from dicom_gateway.dicom.scu_keys import read_keys
+from dicom_gateway.dicom.scu_values import as_values
+from dicom_gateway.errors import Unavailable
+from dicom_gateway.gateway import Gateway, clock
+from dicom_gateway.storage.worklist import Worklist
+
+_STEP = "ScheduledProcedureStepSequence[0]"
+_KEYS = (*USUAL_KEYS, f"{_STEP}.ScheduledProcedureStepStatus")
+
+
+def _ae_title(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not is_ae_title(value):
+        raise click.BadParameter("an AE title has 1 to 16 characters, no backslash and no control characters")
+    return value
+
+
+@click.command()
+@click.option("--device", required=True, callback=_ae_title, help="AE title of the device (its station AE title).")
+@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Only steps of this day.")
+@json_option
+@click.pass_context
+def worklist(context: click.Context, device: str, date: datetime | None, as_json: bool) -> None:
+    """Show what a device sees that asks for its own steps."""
+    with opened(context) as gateway:
+        found = _asked(gateway, _identifier(device, date))
+    if as_json:
+        print_json(found)
+        return
+    table(
+        ("Start", "Patient", "Patient id", "Accession", "Modality", "Description", "Status", "Step"), map(_row, found)
+    )
+
+
+def _identifier(device: str, date: datetime | None) -> Dataset:
+    identifier = read_keys(_KEYS)
+    step = identifier.ScheduledProcedureStepSequence[0]
+    step.ScheduledStationAETitle = device
+    if date is not None:
+        step.ScheduledProcedureStepStartDate = f"{date:%Y%m%d}"
+    return identifier
+
+
+def _asked(gateway: Gateway, identifier: Dataset) -> list[dict[str, Any]]:
+    """Return the answers of the worklist service; raises Unavailable when they are more than it gives."""
+    settings, query, only = gateway.settings.worklist, compile_query(identifier), wanted(identifier)
+    not_before = ""
+    if settings.hide_after_days:
+        today = local_now(clock(), gateway.settings.zone())
+        not_before = f"{today - timedelta(days=settings.hide_after_days):%Y%m%d}"
+    answers = []
+    for one in Worklist(gateway.database).candidates(query.narrowing, query.hides_final, not_before):
+        item = build_item(one.order, one.procedure, one.step, only)
+        if query.matches(item):
+            answers.append(as_values(query.answer(item)[0]))
+        if len(answers) > settings.max_answers:
+            raise Unavailable(f"more than {settings.max_answers} matches: the device is refused; name a --date")
+    return answers
+
+
+def _row(answer: dict[str, Any]) -> tuple[object, ...]:
+    step = answer["ScheduledProcedureStepSequence"][0]
+    day, time = step["ScheduledProcedureStepStartDate"] or "", step["ScheduledProcedureStepStartTime"] or ""
+    shown = (
+        f"{day[:4]}-{day[4:6]}-{day[6:]} {time[:2]}:{time[2:4]}",
+        answer["PatientName"],
+        answer["PatientID"],
+        answer["AccessionNumber"],
+        step["Modality"],
+        step["ScheduledProcedureStepDescription"],
+        step["ScheduledProcedureStepStatus"],
+        step["ScheduledProcedureStepID"],
+    )
+    return tuple(cell if cell is not None else "" for cell in shown)

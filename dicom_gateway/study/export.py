@@ -1,0 +1,115 @@
+"""Writing a study into a folder for people: the objects as they were received, or pictures of them.
+
+Names hold numbers only (series, instance, frame), so nothing that a device sent becomes a path. A file that is there
+already is never overwritten. Pictures are not for diagnosis.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Final
+
+from dicom_gateway.core.model import Instance, StoredObject
+from dicom_gateway.errors import GatewayError
+from dicom_gateway.study.decoder import Decoder
+
+LONGEST_EDGE: Final = 8192  # pixels of a picture; larger images are reduced
+SECONDS_A_PICTURE: Final = 60.0
+SUFFIXES: Final = {"dicom": "dcm", "png": "png", "jpeg": "jpg"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One file, or why there is none; `failed` unless the object has no picture by its nature."""
+
+    path: Path
+    problem: str = ""
+    failed: bool = False
+
+
+def picture_decoder(form: str) -> Decoder:
+    """Return a decoder of full-size pictures, "png" or "jpeg"."""
+    return Decoder(SECONDS_A_PICTURE, LONGEST_EDGE, form)
+
+
+def names_of(instances: Sequence[Instance]) -> list[str]:
+    """Return a name for each instance, unique among them and without a suffix."""
+    names: list[str] = []
+    seen: dict[str, int] = {}
+    for instance in instances:
+        header = instance.header
+        name = f"series-{_shown(header.series_number, 3)}_image-{_shown(header.instance_number, 4)}"
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return names
+
+
+def _shown(number: int | None, digits: int) -> str:
+    return "none" if number is None else f"{number:0{digits}}"
+
+
+def export_objects(
+    instances: Sequence[Instance], folder: Path, path_of: Callable[[StoredObject], Path]
+) -> Iterator[Exported]:
+    """Copy each object as it is stored, file meta information included; yield each file."""
+    for instance, name in zip(instances, names_of(instances), strict=True):
+        target = folder / f"{name}.{SUFFIXES['dicom']}"
+        try:
+            source = path_of(instance.stored).open("rb")
+        except (OSError, GatewayError) as error:
+            yield Exported(target, f"the stored file cannot be read: {error}", failed=True)
+            continue
+        with source:
+            yield _written(target, partial(shutil.copyfileobj, source))
+
+
+def export_pictures(
+    instances: Sequence[Instance],
+    folder: Path,
+    path_of: Callable[[StoredObject], Path],
+    decoder: Decoder,
+    suffix: str,
+    all_frames: bool,
+) -> Iterator[Exported]:
+    """Draw the middle frame of each object, or all frames; yield each file. `decoder`: of picture_decoder."""
+    for instance, name in zip(instances, names_of(instances), strict=True):
+        frames = instance.header.frames or 1
+        for frame in range(frames) if all_frames and frames > 1 else (None,):
+            of_frame = "" if frame is None else f"_frame-{frame + 1:04}"
+            yield _drawn(instance, folder / f"{name}{of_frame}.{suffix}", path_of, decoder, frame)
+
+
+def _drawn(
+    instance: Instance, target: Path, path_of: Callable[[StoredObject], Path], decoder: Decoder, frame: int | None
+) -> Exported:
+    if target.exists():
+        return Exported(target, "is there already, and is kept", failed=True)
+    try:
+        picture = decoder.thumbnail(path_of(instance.stored), frame)
+    except GatewayError as error:
+        return Exported(target, str(error), failed=True)
+    if picture.is_tile:
+        is_image = bool(instance.header.rows)
+        return Exported(target, "cannot be drawn" if is_image else "has no picture", failed=is_image)
+    return _written(target, lambda file: file.write(picture.jpeg))
+
+
+def _written(target: Path, write: Callable[[IO[bytes]], object]) -> Exported:
+    """Write a new file; what is left of one that cannot be written is removed."""
+    try:
+        file = target.open("xb")
+    except FileExistsError:
+        return Exported(target, "is there already, and is kept", failed=True)
+    except OSError as error:
+        return Exported(target, f"cannot be written: {error.strerror or error}", failed=True)
+    try:
+        with file:
+            write(file)
+    except OSError as error:
+        with suppress(OSError):
+            target.unlink()
+        return Exported(target, f"cannot be written: {error.strerror or error}", failed=True)
+    return Exported(target)
