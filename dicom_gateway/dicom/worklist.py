@@ -74,7 +74,8 @@ class WorklistService:
             answer, incomplete = query.answer(item)
             responses.send(PENDING_WARNING if incomplete else PENDING, with_character_set(answer))
         self._count(peer.ae_title, len(found))
-        log.info("worklist served", reference=peer.reference, ae_title=peer.ae_title, answers=len(found))
+        tolerated = {"tolerated": query.remarks} if query.remarks else {}
+        log.info("worklist served", reference=peer.reference, ae_title=peer.ae_title, answers=len(found), **tolerated)
         yield SUCCESS, None
 
     def _find(self, query: Query, only: Wanted) -> list[Dataset]:

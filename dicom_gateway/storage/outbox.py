@@ -205,15 +205,6 @@ class Outbox:
 
         self._database.write(run)
 
-    def resume(self, target: str) -> None:
-        """Send to a target again."""
-
-        def run(tx: Transaction) -> None:
-            tx.execute(TargetRow.update(paused_at=None, reason="").where(TargetRow.name == target))
-            tx.wake("worker")
-
-        self._database.write(run)
-
     def paused(self) -> dict[str, str]:
         """Return the paused targets, each with the reason."""
         query = TargetRow.select().where(TargetRow.paused_at.is_null(False))

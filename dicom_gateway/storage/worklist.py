@@ -70,7 +70,7 @@ class Worklist:
 
 
 def _conditions(narrowing: Narrowing, only_shown: bool, not_before: str) -> list[Any]:
-    conditions: list[Any] = [StepRow.key > 0]
+    conditions: list[Any] = []
     for column, value in (
         (StepRow.modality, narrowing.modality),
         (StepRow.patient_id, narrowing.patient_id),
@@ -84,14 +84,15 @@ def _conditions(narrowing: Narrowing, only_shown: bool, not_before: str) -> list
         conditions.append(StepRow.study_instance_uid.in_(list(narrowing.study_instance_uids)))
     if narrowing.station_ae_title is not None:
         conditions.append(StepRow.key.in_(_of_station(narrowing)))
-    if only_shown:
-        conditions.append(StepRow.shown == 1)
     earliest = max(narrowing.date_from or "", not_before)
     if earliest:
         conditions.append(StepRow.start_date >= earliest)
     if narrowing.date_to:
         conditions.append(StepRow.start_date <= narrowing.date_to)
-    return conditions
+    if only_shown:
+        # The sum keeps SQLite from walking the index of everything shown where another condition narrows better.
+        conditions.append(StepRow.shown + 0 == 1 if conditions else StepRow.shown == 1)
+    return conditions or [StepRow.start_utc.is_null(False)]
 
 
 def _of_station(narrowing: Narrowing) -> Any:

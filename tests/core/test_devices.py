@@ -50,3 +50,19 @@ def test_where_unknown_devices_are_accepted_a_known_one_still_has_its_networks()
 )
 def test_the_stations_of_a_modality_are_its_devices(modality: str, stations: tuple[str, ...]) -> None:
     assert Devices(KNOWN, accept_unknown=False).stations_of(modality) == stations
+
+
+@pytest.mark.parametrize(
+    ("ae_title", "address", "accept_unknown", "reason"),
+    [
+        ("STRANGER", "192.0.2.44", False, "unknown device"),
+        ("STRANGER", "192.0.2.44", True, ""),
+        ("CLINIC", "203.0.113.9", False, "address not in allowed_from"),
+        ("CLINIC", "203.0.113.9", True, "address not in allowed_from"),
+        ("CLINIC", "192.0.2.44", False, ""),
+    ],
+)
+def test_a_refusal_says_whether_the_device_or_its_address_is_wrong(
+    ae_title: str, address: str, accept_unknown: bool, reason: str
+) -> None:
+    assert Devices(KNOWN, accept_unknown).refusal(ae_title, address) == reason

@@ -11,7 +11,7 @@ import peewee
 import pytest
 
 from dicom_gateway.errors import Conflict, Unavailable
-from dicom_gateway.storage import order_rows
+from dicom_gateway.storage import heartbeat, order_rows
 from dicom_gateway.storage.database import PRAGMAS, Database, Transaction
 from dicom_gateway.storage.migrate import migrate, migrations
 from dicom_gateway.storage.tables import TABLES, AuditRow, CounterRow, StationRow
@@ -393,3 +393,52 @@ def test_absent_is_empty_text(database: Database) -> None:
         database.write(
             lambda tx: tx.execute(AuditRow.insert(at=1, who=None, origin="", action="", subject="", detail=""))
         )
+
+
+def damage(path: Path) -> None:
+    with open(path, "r+b") as file:
+        file.write(b"not a database " * (path.stat().st_size // 15))
+
+
+def test_a_damaged_file_is_unavailable(path: Path, database: Database) -> None:
+    damage(path)
+    with pytest.raises(Unavailable):
+        names(database)
+    with pytest.raises(Unavailable):
+        database.write(put("a"))
+
+
+@pytest.mark.parametrize("error", [peewee.IntegrityError, peewee.ProgrammingError, sqlite3.ProgrammingError])
+def test_a_mistake_of_ours_is_no_unavailable_database(database: Database, error: type[Exception]) -> None:
+    def fail(tx: Transaction) -> None:
+        raise error("ours")
+
+    for run in (database.read, database.write):
+        with pytest.raises(error):
+            run(fail)
+
+
+def test_the_heartbeat_reads_and_writes(path: Path, database: Database) -> None:
+    for now in (1, 2):
+        heartbeat.look(database)
+        heartbeat.beat(database, now)
+    assert database.read(lambda tx: tx.rows(CounterRow.select())) == [{"name": "heartbeat", "value": 2}]
+
+
+def test_the_heartbeat_misses_what_open_connections_still_have(path: Path, database: Database) -> None:
+    heartbeat.beat(database, 1)
+    database.checkpoint()
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    with pytest.raises(Unavailable, match="gone"):
+        heartbeat.beat(database, 2)
+
+
+def test_the_heartbeat_does_not_beat_while_another_process_writes(path: Path, database: Database) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable):
+        heartbeat.beat(database, 1)
+    other.execute("ROLLBACK")
+    other.close()
+    heartbeat.beat(database, 1)

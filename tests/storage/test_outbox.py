@@ -178,7 +178,7 @@ def test_a_paused_target_keeps_its_queue(gateway_store: GatewayStore) -> None:
     gateway_store.outbox.pause("pms", START + 1, "again")
     assert gateway_store.outbox.paused() == {"pms": "again"}
     gateway_store.woken.clear()
-    gateway_store.outbox.resume("pms")
+    gateway_store.outbox.retry(START, Actor("anna"), target="pms")
     assert gateway_store.outbox.paused() == {} and gateway_store.woken == ["worker"]
     assert ids(claim(gateway_store, START + LEASE)) == [event_id]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dicom_gateway.errors import Conflict, NotFound
-from dicom_gateway.storage.audit import Actor
+from dicom_gateway.errors import Conflict, InvalidValue, NotFound
+from dicom_gateway.storage.audit import Actor, clear_alarm
 from dicom_gateway.storage.devices import MAX_UNKNOWN
 from dicom_gateway.storage.studies import Quarantined
 from dicom_gateway.storage.tables import TokenRow
@@ -49,6 +49,23 @@ def test_a_revoked_token(gateway_store: GatewayStore) -> None:
     assert actions == ["token created", "token revoked"]
 
 
+@pytest.mark.parametrize("name", ["", " ", "my pms ", "a\nb", "a\tb", "x" * 65, "\udcff"])
+def test_a_token_has_a_name_that_a_person_can_type(gateway_store: GatewayStore, name: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        gateway_store.tokens.create(name, Role.PMS, "", ADMINISTRATOR)
+    assert refused.value.field == "name"
+    assert gateway_store.tokens.all() == []
+
+
+@pytest.mark.parametrize(
+    ("role", "source"), [(Role.TECHNICIAN, "mypms"), (Role.ADMINISTRATOR, "mypms"), (Role.PMS, "my\npms")]
+)
+def test_only_a_pms_is_bound_to_a_source(gateway_store: GatewayStore, role: Role, source: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        gateway_store.tokens.create("name", role, source, ADMINISTRATOR)
+    assert refused.value.field == "source"
+
+
 def test_an_unknown_device_is_counted(gateway_store: GatewayStore) -> None:
     devices = gateway_store.unknown_devices
     devices.record("NEW", "192.0.2.1", "GATEWAY")
@@ -79,6 +96,32 @@ def test_an_alarm_is_raised_once_and_counted(gateway_store: GatewayStore) -> Non
         ("store", "second", 2, 3),
         ("database", "x", 1, 2),
     ]
+
+
+def test_a_cleared_alarm_is_gone_and_audited_and_may_come_again(gateway_store: GatewayStore) -> None:
+    audit = gateway_store.audit
+    audit.alarm(1, "disk nearly full", "store", "first")
+    audit.alarm(2, "other", "store", "x")
+    key = next(row["key"] for row in audit.alarms() if row["kind"] == "disk nearly full")
+    assert audit.clear(key, ADMINISTRATOR, 5)["detail"] == "first"
+    assert [row["kind"] for row in audit.alarms()] == ["other"]
+    (line,) = audit.of("store")
+    assert (line["at"], line["who"], line["action"], line["detail"]) == (
+        5, "command line", "alarm cleared", "disk nearly full",
+    )  # fmt: skip
+    with pytest.raises(NotFound):
+        audit.clear(10**6, ADMINISTRATOR, 6)
+    assert len(audit.of("store")) == 1
+    audit.alarm(7, "disk nearly full", "store", "again")
+    assert [(row["detail"], row["count"]) for row in audit.alarms()] == [("again", 1), ("x", 1)]
+
+
+def test_an_alarm_ends_in_the_transaction_of_its_reason(gateway_store: GatewayStore) -> None:
+    gateway_store.audit.alarm(1, "target paused", "clinic", "410")
+    gateway_store.audit.alarm(1, "target paused", "other", "410")
+    gateway_store.database.write(lambda tx: clear_alarm(tx, "target paused", "clinic"))
+    gateway_store.database.write(lambda tx: clear_alarm(tx, "target paused", "nobody"))
+    assert [row["subject"] for row in gateway_store.audit.alarms()] == ["other"]
 
 
 def test_quarantine(gateway_store: GatewayStore) -> None:

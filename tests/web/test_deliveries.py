@@ -31,6 +31,22 @@ def test_a_parked_delivery_is_shown_and_raises_an_alarm(client: httpx.Client, ev
     assert (alarm["kind"], alarm["subject"], alarm["count"]) == ("delivery parked", event, 1)
 
 
+def test_an_alarm_ends_once_somebody_has_seen_to_it(world: Any, port: int, client: httpx.Client, event: str) -> None:
+    (alarm,) = client.get("/api/v1/alarms").json()["items"]
+    with world.client(port, "technician") as technician:
+        assert technician.post(f"/api/v1/alarms/{alarm['id']}/clear").json() == alarm
+        assert technician.post(f"/api/v1/alarms/{alarm['id']}/clear").status_code == 404
+    assert client.get("/api/v1/alarms").json()["items"] == []
+    assert [row["who"] for row in world.services.audit.of(event) if row["action"] == "alarm cleared"] == [
+        "token technician"
+    ]
+
+
+@pytest.mark.parametrize("id", ["0", "-1", "x", "9" * 18, "9" * 40, "\u0661", "1.0"])
+def test_an_alarm_that_is_not_there(client: httpx.Client, event: str, id: str) -> None:
+    assert client.post(f"/api/v1/alarms/{id}/clear").status_code == 404
+
+
 def test_retry_makes_it_due(world: Any, client: httpx.Client, event: str) -> None:
     world.time[0] += 5_000_000
     answer = client.post(f"/api/v1/deliveries/{event}/retry").json()
