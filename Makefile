@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check format clean peers lock
+.PHONY: setup run test check format clean peers lock soak bench conformance
 
 # The stamp makes a second call cost nothing; a changed lock or pyproject.toml sets up again.
 .venv/.ready: requirements.lock pyproject.toml
@@ -22,6 +22,18 @@ test: setup
 # dcmjs-dimse, an independent device for the tests (needs npm).
 peers:
 	cd conformance/dcmjs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+# The full numbers of the fault tests; hours. Writes the table of docs/reliability.md.
+soak: setup
+	$(BIN)/python -m tests.faults.soak
+
+# Side by side with DCMTK and Orthanc; ten minutes. Writes the tables of docs/performance.md.
+bench: setup
+	$(BIN)/python -m benchmarks
+
+# Against software that others wrote; writes conformance/results.md.
+conformance: setup
+	$(BIN)/python -m conformance
 
 check: setup
 	$(BIN)/ruff format --check .

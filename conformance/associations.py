@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from conformance.bench import Bench, described
-from conformance.objects import EXPLICIT, FAMILIES, make_files
+from conformance.objects import EXPLICIT, FAMILIES, Made, for_peer, make_files
 from conformance.peers import Dcmjs, Dcmtk, Orthanc
 from conformance.store_grid import storescu_profile
 
@@ -71,12 +71,18 @@ def _refuses_plain_text_to_tls(bench: Bench) -> None:
     _echoes()(bench)
 
 
+def _one_file(bench: Bench, number: int) -> Made:
+    """Return a file of UIDs that no other case has."""
+    folder = bench.folder / f"file{number}"
+    folder.mkdir()
+    made = list(make_files(folder, FAMILIES[:1], ("explicit LE",), bench.dcmtk))
+    return for_peer(made, folder / "own", number)[0]
+
+
 def _refuses_deflated(bench: Bench) -> None:
     """Deflated data may grow a thousandfold: its context is refused, and nothing is kept."""
     assert bench.dcmtk is not None
-    folder = bench.folder / "deflated"
-    folder.mkdir()
-    (one,) = make_files(folder, FAMILIES[:1], ("explicit LE",), bench.dcmtk)
+    one = _one_file(bench, 8)
     profile = bench.folder / "deflated.cfg"
     profile.write_text(storescu_profile({one.family.sop_class_uid}, DEFLATED))
     done = bench.dcmtk.run("storescu", "-v", "-xf", profile, "Grid", *bench.address, one.path)
@@ -87,9 +93,7 @@ def _refuses_deflated(bench: Bench) -> None:
 
 def _stores_in_small_pieces(bench: Bench) -> None:
     assert bench.dcmtk is not None
-    folder = bench.folder / "small"
-    folder.mkdir()
-    (one,) = make_files(folder, FAMILIES[1:2], ("explicit LE",), bench.dcmtk)
+    one = _one_file(bench, 9)
     options = ("-R", "-pdu", SMALLEST_PDU, "--max-send-pdu", SMALLEST_PDU)
     done = bench.dcmtk.run("storescu", *options, *bench.address, one.path)
     assert done.returncode == 0, done.stdout

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import tomllib
 import traceback
 from collections.abc import Callable
@@ -444,14 +445,37 @@ def test_unknown_devices_are_accepted_on_loopback_only(load: Load, text: str, ac
         ("", None),
         ('host = "0.0.0.0"', "web.host"),
         ('host = "0.0.0.0"\nbehind_proxy = true', None),
-        ('host = "0.0.0.0"\ntls_certificate = "pem"\ntls_key = "pem"', None),
-        ('tls_certificate = "pem"\ntls_key = "absent"', "web.tls_key"),
+        ('tls_certificate = "empty"\ntls_key = "absent"', "web.tls_key"),
+        ('tls_certificate = "empty"\ntls_key = "empty"', "cannot be loaded"),
     ],
 )
 def test_the_web_role_needs_tls_beyond_loopback(load: Load, tmp_path: Path, text: str, part: str | None) -> None:
-    (tmp_path / "pem").touch()
+    (tmp_path / "empty").touch()
     refused = load(f"[web]\n{text}").web_refusal()
     assert refused is None if part is None else part in str(refused)
+
+
+def openssl(*arguments: str) -> None:
+    program = shutil.which("openssl")
+    if program is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("the openssl command is missing: TLS was NOT tested")
+    subprocess.run([program, *arguments], check=True, capture_output=True)
+
+
+def test_only_a_certificate_with_its_own_open_key_is_served(load: Load, tmp_path: Path) -> None:
+    request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost".split()
+    for name in ("own", "other"):
+        openssl(*request, "-keyout", str(tmp_path / f"{name}.key"), "-out", str(tmp_path / f"{name}.pem"))
+    closed = ["-in", str(tmp_path / "own.key"), "-out", str(tmp_path / "closed.key")]
+    openssl("pkcs8", "-topk8", "-v2", "aes-128-cbc", "-passout", "pass:sesame", *closed)
+
+    def refusal(key: str) -> str | None:
+        return load(f'[web]\nhost = "0.0.0.0"\ntls_certificate = "own.pem"\ntls_key = "{key}"').web_refusal()
+
+    assert refusal("own.key") is None
+    for key in ("other.key", "closed.key", "own.pem"):
+        said = str(refusal(key))
+        assert "web.tls_certificate" in said and key in said and "\n" not in said
 
 
 def test_values_have_their_types(load: Load) -> None:

@@ -1,6 +1,6 @@
 """`dicom-gateway worklist`: what a device would see now."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
@@ -9,13 +9,12 @@ from pydicom import Dataset
 from dicom_gateway.cli.opening import opened
 from dicom_gateway.cli.peer import json_option, print_json
 from dicom_gateway.cli.printing import table
-from dicom_gateway.core.attributes import build_item, wanted
 from dicom_gateway.core.identifiers import is_ae_title
-from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.matching import compile_query
 from dicom_gateway.dicom.scu_find import USUAL_KEYS
 from dicom_gateway.dicom.scu_keys import read_keys
 from dicom_gateway.dicom.scu_values import as_values
+from dicom_gateway.dicom.worklist import WorklistService
 from dicom_gateway.errors import Unavailable
 from dicom_gateway.gateway import Gateway, clock
 from dicom_gateway.storage.worklist import Worklist
@@ -58,19 +57,15 @@ def _identifier(device: str, date: datetime | None) -> Dataset:
 
 def _asked(gateway: Gateway, identifier: Dataset) -> list[dict[str, Any]]:
     """Return the answers of the worklist service; raises Unavailable when they are more than it gives."""
-    settings, query, only = gateway.settings.worklist, compile_query(identifier), wanted(identifier)
-    not_before = ""
-    if settings.hide_after_days:
-        today = local_now(clock(), gateway.settings.zone())
-        not_before = f"{today - timedelta(days=settings.hide_after_days):%Y%m%d}"
-    answers = []
-    for one in Worklist(gateway.database).candidates(query.narrowing, query.hides_final, not_before):
-        item = build_item(one.order, one.procedure, one.step, only)
-        if query.matches(item):
-            answers.append(as_values(query.answer(item)[0]))
-        if len(answers) > settings.max_answers:
-            raise Unavailable(f"more than {settings.max_answers} matches: the device is refused; name a --date")
-    return answers
+    settings = gateway.settings.worklist
+    service = WorklistService(
+        Worklist(gateway.database), clock, gateway.settings.zone(), settings.max_answers, settings.hide_after_days
+    )
+    query = compile_query(identifier)
+    found = service.find(query, identifier)
+    if len(found) > settings.max_answers:
+        raise Unavailable(f"more than {settings.max_answers} matches: the device is refused; name a --date")
+    return [as_values(query.answer(item)[0]) for item in found]
 
 
 def _row(answer: dict[str, Any]) -> tuple[object, ...]:

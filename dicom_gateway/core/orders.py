@@ -159,9 +159,7 @@ def _identity(sent: str, old: RequestedProcedure | ScheduledStep | None, mint: C
     return (mint(), sent) if len(sent) > SH_LENGTH else (sent, "")
 
 
-def _pair(
-    new: Sequence[Part], old: Sequence[Part]
-) -> tuple[list[tuple[Part, Part | None]], list[tuple[int, Part]]]:
+def _pair(new: Sequence[Part], old: Sequence[Part]) -> tuple[list[tuple[Part, Part | None]], list[tuple[int, Part]]]:
     """Pair each new part with the old one that it replaces; return the pairs, and the old parts left out, each with
     its position, which it keeps: what is matched by position the next time must find the same parts there."""
     by_id = {name: part for part in old for name in (part.id, part.original_id) if name}

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from pydicom import Dataset
 
-from dicom_gateway.core.attributes import Wanted, build_item, wanted
+from dicom_gateway.core.attributes import build_item, wanted
 from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.matching import Query, compile_query
 from dicom_gateway.core.ports import Clock
@@ -37,7 +37,7 @@ class WorklistService:
 
     def __init__(
         self, worklist: Worklist, clock: Clock, zone: ZoneInfo, max_answers: int, hide_after_days: int,
-        count: Callable[[str, int], None],
+        count: Callable[[str, int], None] = lambda ae_title, answers: None,
     ) -> None:  # fmt: skip
         self._worklist = worklist
         self._clock = clock
@@ -60,7 +60,7 @@ class WorklistService:
             return
         identifier = _identifier(event)
         query = compile_query(identifier)
-        found = self._find(query, wanted(identifier))
+        found = self.find(query, identifier)
         if len(found) > self._max_answers:
             yield status(OUT_OF_RESOURCES, f"more than {self._max_answers} matches; narrow the query"), None
             return
@@ -78,8 +78,9 @@ class WorklistService:
         log.info("worklist served", reference=peer.reference, ae_title=peer.ae_title, answers=len(found), **tolerated)
         yield SUCCESS, None
 
-    def _find(self, query: Query, only: Wanted) -> list[Dataset]:
-        """Return the items that match, at most one more than may be answered."""
+    def find(self, query: Query, identifier: Dataset) -> list[Dataset]:
+        """Return the items that match, with what the identifier names; at most one more than may be answered."""
+        only = wanted(identifier)
         found = []
         for candidate in self._worklist.candidates(query.narrowing, query.hides_final, self._not_before()):
             item = build_item(candidate.order, candidate.procedure, candidate.step, only)

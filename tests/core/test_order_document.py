@@ -305,6 +305,17 @@ def test_values_that_cannot_be(field: str, value: Any) -> None:
     assert list(refused(changed(FULL, field, value))) == [field]
 
 
+@pytest.mark.parametrize("uid", ["1.2.0.3", "2.25.0", "0.1", "1." * 31 + "10"])
+def test_uids_that_can_be(uid: str) -> None:
+    order = parse_order(changed(FULL, "procedures[0].study_instance_uid", uid), ZONE)
+    assert order.procedures[0].study_instance_uid == uid
+
+
+def test_a_needless_zero_in_a_uid_is_named() -> None:
+    (text,) = refused(changed(FULL, "procedures[0].study_instance_uid", "1.02")).values()
+    assert "needless zeros" in text
+
+
 def test_every_error_is_told_at_once() -> None:
     document = changed(changed(FULL, "patient.id", ""), "procedures[0].steps[0].start", "soon")
     assert list(refused(changed(document, "x", 1))) == ["patient.id", "procedures[0].steps[0].start", "x"]

@@ -345,3 +345,10 @@ def test_findscu_finds_an_order(gateway: Running) -> None:
     assert order.procedures[0].study_instance_uid in shown
     assert "Find Response: 1 (Pending)" in shown
     assert "Find Response: 2" not in shown
+
+
+def test_a_query_without_an_identifier_cannot_be_processed(gateway: Running) -> None:
+    command = {"CommandField": wire.C_FIND, "AffectedSOPClassUID": WORKLIST_FIND, "Priority": 0}
+    with gateway.associate((WORKLIST_FIND, (EXPLICIT,))) as association:
+        assert association.request(1, command).status == 0xC000
+        assert association.request(1, command, wire.encode(keys(AccessionNumber="-"))).status == 0x0000

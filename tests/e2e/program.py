@@ -70,12 +70,13 @@ class Program:
         assert not check or done.returncode == 0, done.stderr
         return done
 
-    def start(self, wait: bool = True) -> None:
-        """Start it, and wait until it is ready."""
+    def start(self, wait: bool = True, arguments: tuple[str, ...] = (), new_group: bool = False) -> None:
+        """Start it, and wait until it is ready; in a process group of its own, as a terminal does, if asked for."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "--config", str(self.config), "serve"], stdout=log, stderr=log, env=self.environment
-            )
+                [*COMMAND, "--config", str(self.config), "serve", *arguments],
+                stdout=log, stderr=log, env=self.environment, process_group=0 if new_group else None,
+            )  # fmt: skip
         if wait:
             self.wait_ready()
 

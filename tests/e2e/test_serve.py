@@ -1,6 +1,12 @@
 """Starting: wrong settings, ports that are taken, devices that are not known, and a role alone."""
 
+import base64
+import fcntl
+import json
+import os
+import signal
 import subprocess
+import termios
 from collections.abc import Callable
 
 import httpx
@@ -58,6 +64,48 @@ def test_a_killed_role_is_started_again(program: Callable[..., Program]) -> None
         gateway.kill(role)
         wait_for(lambda role=role, before=before: (now := gateway.pids(role)) and now != before, what=role)
     wait_for(gateway.is_ready, what="ready again")
+
+
+def test_the_banner_names_each_pms_the_roles_log_json_and_the_end_is_told(program: Callable[..., Program]) -> None:
+    secret = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+    gateway = program(f'[[pms]]\nname = "clinic"\nurl = "http://127.0.0.1:9/hook"\nsecret = "{secret}"\n')
+    assert "PMS              clinic -> http://127.0.0.1:9/hook" in gateway.log.read_text()
+    gateway.end()
+    assert gateway.log.read_text().splitlines()[-1] == "stopped"
+    gateway.log.unlink()
+    gateway.start(arguments=("--log-json",))
+    gateway.end()
+    lines = [json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{")]
+    assert {line["role"] for line in lines if line["event"] == "ready"} == {"dicom", "intake", "worker", "web"}
+    assert "event=" not in gateway.log.read_text()
+
+
+def test_ctrl_c_while_the_roles_start_leaves_no_traceback(program: Callable[..., Program]) -> None:
+    gateway = program()
+    gateway.end()
+    gateway.log.unlink()
+    gateway.start(wait=False, new_group=True)
+    assert gateway.process is not None
+    wait_for(gateway.pids, what="roles that start")
+    os.killpg(gateway.process.pid, signal.SIGINT)
+    assert gateway.end() == 0
+    text = gateway.log.read_text()
+    assert "Traceback" not in text and "KeyboardInterrupt" not in text
+    assert text.splitlines()[-1] == "stopped"
+
+
+def test_ctrl_c_ends_a_command_that_waits_for_its_input(program: Callable[..., Program]) -> None:
+    gateway = program()
+    command = [*COMMAND, "--config", str(gateway.config), "orders", "add"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=gateway.environment) as process:
+        assert process.stdin is not None and process.stderr is not None
+        pipe = process.stdin
+        pipe.write(b"{")
+        pipe.flush()
+        wait_for(lambda: not any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))), what="it reads")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert b"Traceback" not in process.stderr.read()
 
 
 def test_a_role_runs_alone(program: Callable[..., Program]) -> None:

@@ -48,7 +48,9 @@ def test_every_example_works_one_after_the_other(
     settings, *examples = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     assert settings.startswith("export GATEWAY=")
     script = "\n".join(["set -ex", *examples])  # -x: what failed is the last line of standard error
-    done = subprocess.run(["sh"], input=script, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        ["sh"], input=script, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert client.get("/api/v1/alarms").json()["items"] == []
     assert (tmp_path / "thumbnail.jpg").stat().st_size and (tmp_path / "image.dcm").stat().st_size

@@ -1,0 +1,117 @@
+"""Orders from CSV and JSON lines: what is one order, what is refused and with which line, whatever program saved it."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicom_gateway.core.order_document import parse_order
+from dicom_gateway.core.order_table import COLUMNS, read_orders
+from dicom_gateway.errors import InvalidDocument, InvalidValue
+
+HEADER = "source,placer_order_number,patient.id,patient.name,procedure.description,step.modality,step.start"
+ROW = "csv,C-1,P-1,Doe^Rex,Thorax,DX,2026-11-23T10:00"
+
+
+def read(*lines: str, as_csv: bool = True) -> dict[str, Any]:
+    """Return what is found at each place; an error as its text."""
+    return {
+        place: str(found) if isinstance(found, InvalidValue) else found
+        for place, found in read_orders("\n".join(lines), as_csv)
+    }
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+def test_the_header_tells_the_separator(separator: str) -> None:
+    (order,) = read(*(line.replace(",", separator) for line in (HEADER, ROW))).values()
+    assert order["patient"] == {"id": "P-1", "name": "Doe^Rex"}
+    assert order["procedures"] == [
+        {"description": "Thorax", "steps": [{"modality": "DX", "start": "2026-11-23T10:00"}]}
+    ]
+
+
+def test_rows_of_one_order_are_its_steps() -> None:
+    second = ROW.replace("Thorax,DX", "Abdomen,US")
+    found = read(HEADER, ROW, ROW.replace("C-1", "C-2"), second, ROW)
+    assert [len(p["steps"]) for p in found["line 2"]["procedures"]] == [1, 1, 1]
+    assert [p["description"] for p in found["line 2"]["procedures"]] == ["Thorax", "Abdomen", "Thorax"]
+    assert found.keys() == {"line 2", "line 3"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "column"),
+    [("P-1", "P-2", "patient.id"), ("Doe^Rex", "Roe^Ann", "patient.name"), ("P-1", "", "patient.id")],
+)
+def test_rows_that_contradict_each_other_are_no_order(old: str, new: str, column: str) -> None:
+    other = ROW.replace("C-1", "C-2")
+    found = read(HEADER, ROW, other, ROW, ROW.replace(old, new), ROW.replace("P-1", "P-3"))
+    assert found.keys() == {"lines 2 and 5", "line 3"}
+    assert f"differ in {column};" in found["lines 2 and 5"]
+
+
+def test_rows_without_a_number_are_not_one_order() -> None:
+    found = read(HEADER, ROW.replace("C-1", ""), ROW.replace("C-1", "").replace("P-1", "P-2"))
+    assert [order["patient"]["id"] for order in found.values()] == ["P-1", "P-2"]
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("a,b", "placer_order_number among them"),
+        ("", "placer_order_number among them"),
+        (f"{HEADER},patient", "names patient, which is no field of an order; there is patient.allergies"),
+        (f"{HEADER},patient.nmae", "names patient.nmae, which is no field of an order; there is patient.name"),
+        (f"{HEADER},procedures", "names procedures, which"),
+        (f"{HEADER},patient.id.x", "names patient.id.x, which"),
+        (f"{HEADER},patient.id", "names patient.id twice"),
+        (f"{HEADER},\x1b[31m", "names \\x1b[31m, which"),
+    ],
+)
+def test_a_header_that_cannot_be(header: str, said: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        read(header, ROW)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("column", sorted(COLUMNS))
+def test_every_column_is_a_field_of_an_order(column: str) -> None:
+    (document,) = read(
+        ",".join({"placer_order_number", column}), "1,1" if column != "placer_order_number" else "1"
+    ).values()
+    with pytest.raises(InvalidDocument) as refused:
+        parse_order(document, ZoneInfo("UTC"))
+    assert "is not a field" not in str(refused.value)
+
+
+def test_more_cells_than_names() -> None:
+    found = read(HEADER, ROW + ",x", ROW, ROW.replace("C-1", "C-2") + ",,")
+    assert found["line 2"] == "this line has more cells than the header has names"
+    assert found.keys() == {"line 2", "line 3", "line 4"}
+
+
+def test_a_line_is_counted_where_its_row_begins() -> None:
+    found = read(HEADER, ROW.replace("Thorax", '"Tho\nrax"'), "", ROW.replace("C-1", "C-2"))
+    assert list(found) == ["line 2", "line 5"]
+
+
+def test_what_is_not_csv_is_named_with_its_line() -> None:
+    with pytest.raises(InvalidValue, match="^line 3: this is not CSV"):
+        read(HEADER, ROW, '"x' + "y" * 200_000 + '"')
+
+
+def test_json_lines() -> None:
+    found = read('{"a": 1}', "", "{", "[" * 100_000, '{"b": 2}\r', as_csv=False)
+    assert (found["line 1"], found["line 5"]) == ({"a": 1}, {"b": 2})
+    assert "not JSON" in found["line 3"]
+    assert found["line 4"] == "this is nested too deeply"
+
+
+@given(st.text(alphabet='abc,;\t|"\n\r .ä\x00', max_size=60), st.booleans())
+def test_whatever_a_file_holds_it_is_read_or_refused(text: str, with_header: bool) -> None:
+    try:
+        for _, found in read_orders(f"{HEADER}\n{text}" if with_header else text, True):
+            assert isinstance(found, dict | InvalidValue)
+    except InvalidValue as error:
+        assert str(error)
