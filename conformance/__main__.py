@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from conformance import associations, mpps_grid, mpps_orders, store_grid, worklist_grid
+from conformance import associations, mpps_grid, orders_grid, store_grid, worklist_grid
 from conformance.bench import Bench, started
 from conformance.results import Outcome, Results
 from dicom_gateway import __version__
@@ -23,7 +23,7 @@ GROUPS: dict[str, Callable[[Bench], None]] = {
     "associations": associations.run,
     "worklist": worklist_grid.run,
     "mpps": mpps_grid.run,
-    "orders": mpps_orders.run,
+    "orders": orders_grid.run,
     "store": store_grid.run,
 }
 

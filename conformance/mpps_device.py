@@ -134,15 +134,17 @@ class Device:
         uid = str(generate_uid())
         all_steps = self.references()
         answer = self.answer("create", uid, performed([all_steps[n] for n in steps or (0,)], **changes))
-        assert answer["status"] == 0, f"N-CREATE: {answer['status']:04X} {answer['comment']}"
+        assert answer["status"] == 0, f"N-CREATE: {answer['status']:04X} {answer.get('comment')}"
         return uid
 
-    def end(self, uid: str, status: str, images: tuple[str, ...] = (), reason: tuple[str, str, str] | None = None) -> None:
+    def end(
+        self, uid: str, status: str, images: tuple[str, ...] = (), reason: tuple[str, str, str] | None = None
+    ) -> None:
         """Send the last N-SET."""
         why = [code(*reason)] if reason else None
         said = ended(status, self.study, images, PerformedProcedureStepDiscontinuationReasonCodeSequence=why)
         answer = self.answer("set", uid, said)
-        assert answer["status"] == 0, f"N-SET: {answer['status']:04X} {answer['comment']}"
+        assert answer["status"] == 0, f"N-SET: {answer['status']:04X} {answer.get('comment')}"
 
     def send_image(self, patient_id: str = "P-1", study: str = "") -> str:
         """Send an image of the order's study; return its SOP Instance UID."""

@@ -250,7 +250,9 @@ def _add_pixels(made: Dataset, family: Family) -> None:
     made["PixelData"].VR = "OW" if allocated > 8 else "OB"
 
 
-def make_files(folder: Path, families: Sequence[Family], syntaxes: Sequence[str], dcmtk: Dcmtk | None) -> Iterator[Made]:
+def make_files(
+    folder: Path, families: Sequence[Family], syntaxes: Sequence[str], dcmtk: Dcmtk | None
+) -> Iterator[Made]:
     """Write every family in each syntax that fits it; without DCMTK, those that it writes are left out."""
     number = 0
     for family in families:

@@ -15,7 +15,9 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"  # the peer is not installed
-    UNREACHABLE = "not reachable"  # no interface of the gateway, or no such peer, can bring it about; argued in the case
+    UNREACHABLE = (
+        "not reachable"  # no interface of the gateway, or no such peer, can bring it about; argued in the case
+    )
 
 
 class MissingPeer(Exception):

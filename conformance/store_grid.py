@@ -1,8 +1,8 @@
 """C-STORE: every family of objects in every transfer syntax, from each peer; what is kept is what was sent.
 
 PS3.4 B, PS3.5 annex A. A file goes out in its own syntax and in no other; the data set that the gateway keeps must be
-the bytes of the file's data set. Two peers convert: dcmjs-dimse encodes anew what it read, so there it is the bytes that
-it says it sent; dcmsend brings native files into explicit VR little endian, so there it is those bytes as pydicom
+the bytes of the file's data set. Two peers convert: dcmjs-dimse encodes anew what it read, so there it is the bytes
+that it says it sent; dcmsend brings native files into explicit VR little endian, so there it is those bytes as pydicom
 writes them.
 """
 

@@ -45,9 +45,7 @@ def run(bench: Bench) -> None:
                 _compare(_findscu(bench, keys, query.get("character_set", "")), expected[query["name"]])
         if bench.dcmjs and Dcmjs.name in query.get("cannot_send", {}):
             why = query["cannot_send"][Dcmjs.name]
-            bench.results.add(
-                Result(Dcmjs.name, bench.dcmjs.version, GROUP, query["name"], Outcome.UNREACHABLE, why)
-            )
+            bench.results.add(Result(Dcmjs.name, bench.dcmjs.version, GROUP, query["name"], Outcome.UNREACHABLE, why))
         elif bench.dcmjs:
             with bench.results.case(Dcmjs.name, bench.dcmjs.version, GROUP, query["name"]):
                 _compare(_dcmjs(bench, keys), expected[query["name"]])

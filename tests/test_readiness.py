@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.program import free_port
 from dicom_gateway.gateway import Gateway
 from dicom_gateway.roles import Readiness, RoleContext
 from dicom_gateway.settings_loading import load_settings
 
 
+# pynetdicom leaves the socket of a refused connection open, and here nobody answers the C-ECHO.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 @pytest.fixture
 def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     monkeypatch.setenv("DICOM_GATEWAY_GATEWAY__DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DICOM_GATEWAY_DICOM__PORT", str(free_port()))
     found = Gateway(load_settings())
     found.migrate()
     yield found

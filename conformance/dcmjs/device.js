@@ -3,7 +3,7 @@
 // OPERATION "serve" reads lines {"operation": ..., "input": ..., "calling": ...} instead, each an association of its own,
 // and answers each with one line: {"responses": [...], "accepted": bool, "rejected": [...] | null, "error": ... | null}.
 // Operations: echo; find {keys} (on top of dcmjs-dimse's own keys); query {keys} (these alone); store [files];
-// send [files] (also tells the syntax and the SHA-256 of the data set sent); create, set {uid, attributes, class};
+// send [files] (also tells the syntax and the SHA-256 of the data set sent); create, set {uid, attributes, class, context};
 // get {uid, attributes: [keywords], class}; action, delete {uid, class}.
 const dimse = require("dcmjs-dimse");
 const crypto = require("crypto");
@@ -16,13 +16,9 @@ const { ModalityPerformedProcedureStep: MPPS, ModalityWorklistInformationModelFi
 const MPPS_RETRIEVE = "1.2.840.10008.3.1.2.3.4";
 const FAILED = 3;
 
-// A request whose command names `input.class` on the presentation context of `context`.
-function named(request, input, context) {
-  if (input.class) request.setMetaSopClassUid(context);
-  return request;
-}
-
+// A request with attributes, whose command may name another SOP class than its presentation context has.
 function attributed(request, input) {
+  if (input.class) request.setMetaSopClassUid(input.context || MPPS);
   request.setDataset(new Dataset(input.attributes));
   return request;
 }
@@ -38,8 +34,8 @@ const BUILDERS = {
   },
   store: (input) => input.map((file) => new requests.CStoreRequest(file)),
   send: (input) => input.map((file) => new requests.CStoreRequest(Dataset.fromFile(file))),
-  create: (input) => [attributed(named(new requests.NCreateRequest(input.class || MPPS, input.uid), input, MPPS), input)],
-  set: (input) => [attributed(named(new requests.NSetRequest(input.class || MPPS, input.uid), input, MPPS), input)],
+  create: (input) => [attributed(new requests.NCreateRequest(input.class || MPPS, input.uid), input)],
+  set: (input) => [attributed(new requests.NSetRequest(input.class || MPPS, input.uid), input)],
   get: (input) => [new requests.NGetRequest(input.class || MPPS_RETRIEVE, input.uid, input.attributes || [])],
   action: (input) => [new requests.NActionRequest(input.class || MPPS, input.uid, 1)],
   delete: (input) => [new requests.NDeleteRequest(input.class || MPPS, input.uid)],

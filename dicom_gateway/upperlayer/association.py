@@ -131,7 +131,7 @@ class ServedAssociation(Association):
         kind = StorageServiceClass if isinstance(msg, C_STORE) else uid_to_service_class(str(context.abstract_syntax))
         if not isinstance(msg, OPERATIONS.get(kind, ())):
             self.dimse.send_msg(_refusal(msg, UNRECOGNIZED_OPERATION), context_id)  # type: ignore[arg-type]
-        elif isinstance(msg, C_FIND) and msg.Identifier is None:
+        elif isinstance(msg, C_FIND) and not (msg.Identifier and msg.Identifier.getvalue()):
             # pynetdicom says 0xC312 here, which PS3.4 K.4.1.1.4 does not know.
             self.dimse.send_msg(_refusal(msg, UNABLE_TO_PROCESS), context_id)  # type: ignore[arg-type]
         else:

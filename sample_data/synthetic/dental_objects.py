@@ -1,8 +1,8 @@
 """The dental studies as DICOM objects: intraoral (PS3.3 A.28), panoramic (A.26), cone beam CT (A.3).
 
-A panoramic is a Digital X-Ray image with modality PX: the Digital X-Ray IOD is the one for every projection that is
-neither mammography nor intraoral, and that is also what panoramic units send. There is no context group for the
-intraoral views, so bitewing and periapical are local codes.
+A panoramic is a Digital X-Ray image with modality PX: there is no SOP class of its own, and panoramic units in the
+field send PX objects that are built like DX ones. pydicom's dictionary of PS3.16 has no context group for intraoral
+views, so bitewing, periapical and panoramic are local codes.
 """
 
 from collections.abc import Iterator

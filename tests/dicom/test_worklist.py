@@ -348,6 +348,7 @@ def test_findscu_finds_an_order(gateway: Running) -> None:
 
 
 def test_a_query_without_an_identifier_cannot_be_processed(gateway: Running) -> None:
+    gateway.add_order()
     command = {"CommandField": wire.C_FIND, "AffectedSOPClassUID": WORKLIST_FIND, "Priority": 0}
     with gateway.associate((WORKLIST_FIND, (EXPLICIT,))) as association:
         assert association.request(1, command).status == 0xC000
