@@ -100,6 +100,14 @@ def _stores_in_small_pieces(bench: Bench) -> None:
     assert bench.stored(one.uid) == (EXPLICIT, described(one.path.read_bytes())[1])
 
 
+def _ignores_user_identity(bench: Bench) -> None:
+    assert bench.dcmtk is not None
+    one = _one_file(bench, 7)
+    done = bench.dcmtk.run("storescu", "-R", "-usr", "nobody", "-pwd", "wrong", *bench.address, one.path)
+    assert done.returncode == 0, done.stdout
+    bench.stored(one.uid)
+
+
 def _dcmjs_echo(bench: Bench) -> None:
     assert bench.dcmjs is not None
     (answer,) = bench.dcmjs.responses("echo")
@@ -140,6 +148,7 @@ DCMTK: tuple[Case, ...] = (
     ("echoscu: TLS to the plain port fails, then the next association", _refuses_plain_text_to_tls),
     ("storescu: PDUs of 4096 bytes both ways", _stores_in_small_pieces),
     ("storescu: deflated alone is refused", _refuses_deflated),
+    ("storescu: user identity is accepted and not checked", _ignores_user_identity),
     ("findscu: study root query is refused", _refuses("findscu", "-S", "-k", "QueryRetrieveLevel=STUDY")),
     ("findscu: patient root query is refused", _refuses("findscu", "-P", "-k", "QueryRetrieveLevel=PATIENT")),
     ("movescu: retrieval is refused", _refuses("movescu", "-S", "-k", "QueryRetrieveLevel=STUDY")),

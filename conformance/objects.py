@@ -16,6 +16,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence as Items
+from pydicom.uid import UID
 
 from conformance.peers import Dcmtk
 
@@ -276,7 +277,7 @@ def _write(path: Path, made: Dataset, syntax: str, dcmtk: Dcmtk | None) -> None:
         return
     if syntax in PYDICOM_ENCODERS:
         made.file_meta = FileMetaDataset()
-        made.file_meta.TransferSyntaxUID = EXPLICIT
+        made.file_meta.TransferSyntaxUID = UID(EXPLICIT)
         made.compress(SYNTAXES[syntax], generate_instance_uid=False, **PYDICOM_ENCODERS[syntax])
     else:
         _save(path.with_suffix(".explicit"), _without_vrs(made) if syntax == "implicit LE" else made, EXPLICIT)
@@ -303,10 +304,10 @@ def _swap(made: Dataset) -> None:
 
 def _save(path: Path, made: Dataset, syntax: str) -> None:
     made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = syntax
+    made.file_meta.TransferSyntaxUID = UID(syntax)
     made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
-    made.file_meta.ImplementationClassUID = "1.2.3.4"
+    made.file_meta.ImplementationClassUID = UID("1.2.3.4")
     made.save_as(path, enforce_file_format=True)
 
 

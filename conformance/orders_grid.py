@@ -22,7 +22,7 @@ UNREACHABLE = {
     "ARRIVED or READY, N-CREATE: STARTED": NO_ARRIVAL,
     "STARTED, PMS says departed: DEPARTED": NO_ARRIVAL,
     "DEPARTED, cancelled: stays": NO_ARRIVAL,
-    "SCHEDULED, discontinued by the PMS: DISCONTINUED": "in this version a PMS can cancel what has not begun, and no more",
+    "SCHEDULED, discontinued by the PMS: DISCONTINUED": "a PMS can cancel what has not begun, and no more",
 }
 
 

@@ -22,11 +22,12 @@ from tests.e2e.program import free_port, wait_for
 CALLED = "DCMGATEWAY"
 DCMJS = Path(__file__).resolve().parent / "dcmjs"
 SECONDS = 120
+SYSTEM_PROGRAMS = "/usr/local/sbin:/usr/sbin"  # Orthanc's place, which not everybody's PATH has
 
 
 def need(program: str, package: str) -> str:
     """Return the path of a program; raise MissingPeer when its package is not installed."""
-    found = shutil.which(program)
+    found = shutil.which(program) or shutil.which(program, path=SYSTEM_PROGRAMS)
     if found is None:
         raise MissingPeer(f"{program} of the package {package} is not installed")
     return found
@@ -112,6 +113,7 @@ class Orthanc:
             "StorageDirectory": str(folder / "storage"),
             "IndexDirectory": str(folder / "index"),
             "Plugins": [],
+            "DefaultEncoding": "Utf8",
             "HttpPort": web,
             "RemoteAccessAllowed": False,
             "AuthenticationEnabled": False,

@@ -6,7 +6,7 @@ answers, and why, by clause.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
 from conformance.bench import Bench
-from conformance.peers import Dcmjs, Dcmtk
+from conformance.peers import Dcmjs, Dcmtk, Orthanc
 from conformance.results import Outcome, Result
 
 GROUP = "worklist"
@@ -25,7 +25,11 @@ CANCEL_AFTER, MANY_ORDERS = 3, 200
 MANY = {"description": "Screening", "steps": [{"modality": "MG", "start": "2027-04-01T10:00:00"}]}
 PYTHON_NAMES = {"ISO_IR 100": "latin-1", "ISO_IR 192": "utf-8"}
 
+FINDSCU = f"{Dcmtk.name} findscu"
+UNSEEN = ""  # the status of an answer, where a peer does not show it
+
 Keys = dict[str, Any]
+Ask = Callable[[Bench, Keys, str], list[tuple[str, Keys]]]
 
 
 def load(name: str) -> Any:
@@ -34,24 +38,36 @@ def load(name: str) -> Any:
 
 
 def run(bench: Bench) -> None:
-    """Put the orders in and ask every query of both peers."""
+    """Put the orders in and ask every query of every peer."""
     for order in load("orders"):
         bench.add_order(order)
     expected = load("expected")
     for query in load("queries"):
-        keys = _with_ids(query["keys"])
-        if bench.dcmtk:
-            with bench.results.case(f"{Dcmtk.name} findscu", bench.dcmtk.version, GROUP, query["name"]):
-                _compare(_findscu(bench, keys, query.get("character_set", "")), expected[query["name"]])
-        if bench.dcmjs and Dcmjs.name in query.get("cannot_send", {}):
-            why = query["cannot_send"][Dcmjs.name]
-            bench.results.add(Result(Dcmjs.name, bench.dcmjs.version, GROUP, query["name"], Outcome.UNREACHABLE, why))
-        elif bench.dcmjs:
-            with bench.results.case(Dcmjs.name, bench.dcmjs.version, GROUP, query["name"]):
-                _compare(_dcmjs(bench, keys), expected[query["name"]])
+        for name, version, ask in _peers(bench):
+            why = query.get("cannot_send", {}).get(name)
+            if why:
+                bench.results.add(Result(name, version, GROUP, query["name"], Outcome.UNREACHABLE, why))
+                continue
+            with bench.results.case(name, version, GROUP, query["name"]):
+                answers = ask(bench, _with_ids(query["keys"]), query.get("character_set", ""))
+                _compare(answers, expected[query["name"]])
+    if bench.dcmjs:
+        with bench.results.case(Dcmjs.name, bench.dcmjs.version, GROUP, "the query that dcmjs-dimse makes by itself"):
+            _own_query(bench, bench.dcmjs)
     if bench.dcmtk:
-        with bench.results.case(f"{Dcmtk.name} findscu", bench.dcmtk.version, GROUP, "C-CANCEL after three answers"):
+        with bench.results.case(FINDSCU, bench.dcmtk.version, GROUP, "C-CANCEL after three answers"):
             _cancel(bench)
+
+
+def _peers(bench: Bench) -> list[tuple[str, str, Ask]]:
+    found: list[tuple[str, str, Ask]] = []
+    if bench.dcmtk:
+        found.append((FINDSCU, bench.dcmtk.version, _findscu))
+    if bench.dcmjs:
+        found.append((Dcmjs.name, bench.dcmjs.version, _dcmjs))
+    if bench.orthanc:
+        found.append((Orthanc.name, bench.orthanc.version, _orthanc))
+    return found
 
 
 def _with_ids(keys: Keys) -> Keys:
@@ -70,7 +86,7 @@ def _compare(answers: list[tuple[str, Keys]], expected: Keys) -> None:
     assert len(found) == len(answers), "a step came twice"
     assert sorted(found) == expected["steps"], f"found {sorted(found)}, not {expected['steps']}"
     wanted = expected.get("status", "FF00")
-    assert {status for status, _ in answers} <= {wanted}, f"statuses {answers}"
+    assert {status for status, _ in answers} <= {wanted, UNSEEN}, f"statuses {answers}"
     for step_id, values in expected.get("returns", {}).items():
         for keyword, value in values.items():
             came = {**found[step_id], **found[step_id][STEP][0]}.get(keyword)
@@ -124,7 +140,7 @@ def _plain(value: Any) -> Any:
     return "" if value is None else str(value)
 
 
-def _dcmjs(bench: Bench, keys: Keys) -> list[tuple[str, Keys]]:
+def _dcmjs(bench: Bench, keys: Keys, _: str) -> list[tuple[str, Keys]]:
     assert bench.dcmjs is not None
     *answers, final = bench.dcmjs.responses("query", {"SpecificCharacterSet": "ISO_IR 192", **keys})
     assert final["status"] == 0, f"final status {final['status']:04X}: {final['comment']}"
@@ -147,6 +163,43 @@ def _plain_of_dcmjs(value: Any) -> Any:
 
 def _is_name(value: Any) -> bool:
     return isinstance(value, dict) and "Alphabetic" in value
+
+
+def _own_query(bench: Bench, dcmjs: Dcmjs) -> None:
+    """Among its keys are some that are not of the worklist: every answer is a warning."""
+    *answers, final = dcmjs.responses("find", {"PatientID": "V-2"})
+    assert [answer["dataset"][STEP][0][STEP_ID] for answer in answers] == ["S-V2"]
+    assert ([answer["status"] for answer in answers], final["status"]) == ([0xFF01], 0)
+
+
+def _orthanc(bench: Bench, keys: Keys, _: str) -> list[tuple[str, Keys]]:
+    assert bench.orthanc is not None
+    found = bench.orthanc.find_worklist(_joined({"SpecificCharacterSet": "ISO_IR 192", **keys}))
+    return [(UNSEEN, _split(answer)) for answer in found]
+
+
+def _joined(keys: Keys) -> Keys:
+    """Return keys as Orthanc takes them: several values in one text."""
+    return {
+        keyword: [_joined(item) for item in value]
+        if isinstance(value, list) and (not value or isinstance(value[0], dict))
+        else "\\".join(value)
+        if isinstance(value, list)
+        else value
+        for keyword, value in keys.items()
+    }
+
+
+def _split(found: Keys) -> Keys:
+    """Return an answer of Orthanc with several values as a list."""
+    return {
+        keyword: [_split(item) for item in value]
+        if isinstance(value, list)
+        else value.split("\\")
+        if "\\" in value
+        else value
+        for keyword, value in found.items()
+    }
 
 
 def _cancel(bench: Bench) -> None:

@@ -3,23 +3,28 @@
 `main` is what the program begins with: it imports the rest itself, so that Ctrl-C is answered from the first moment.
 """
 
+import signal
 import sys
+from typing import Any
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells say it
 
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it with code 130 and without a traceback."""
-    try:
-        from click import Abort
+    interrupts: list[int] = []  # click makes 1 of an interrupt, as of any failure
 
+    def interrupt(number: int, frame: Any) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a role that starts ignores it
+            signal.signal(signal.SIGINT, interrupt)
         from dicom_gateway.cli.root import main as run
 
-        try:
-            run()
-        except SystemExit as ended:
-            if isinstance(ended.__context__, Abort):  # what click makes of an interrupt
-                sys.exit(INTERRUPTED)
-            raise
+        run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except SystemExit as ended:
+        sys.exit(INTERRUPTED if interrupts else ended.code)

@@ -14,7 +14,7 @@ import click
 from dicom_gateway import __version__
 from dicom_gateway.errors import GatewayError, InvalidDocument
 
-OURS = ("init", "serve", "token", "orders", "worklist", "studies", "deliveries", "alarms", "pms", "check")
+OURS = ("init", "serve", "token", "orders", "worklist", "studies", "deliveries", "alarms", "pms", "check", "demo")
 TOOLS = ("echo", "find", "store", "mpps", "commit")
 
 

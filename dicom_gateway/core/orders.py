@@ -159,16 +159,26 @@ def _identity(sent: str, old: RequestedProcedure | ScheduledStep | None, mint: C
     return (mint(), sent) if len(sent) > SH_LENGTH else (sent, "")
 
 
+def _is_cancelled(part: RequestedProcedure | ScheduledStep) -> bool:
+    steps = part.steps if isinstance(part, RequestedProcedure) else (part,)
+    return all(step.status is StepStatus.CANCELED for step in steps)
+
+
 def _pair(new: Sequence[Part], old: Sequence[Part]) -> tuple[list[tuple[Part, Part | None]], list[tuple[int, Part]]]:
     """Pair each new part with the old one that it replaces; return the pairs, and the old parts left out, each with
-    its position, which it keeps: what is matched by position the next time must find the same parts there."""
+    its position, which it keeps.
+
+    A part without an id replaces the one at its position. When there are more old parts than new ones, those that were
+    left out before have no position, so that the same order sent again pairs the same way.
+    """
+    places = old if len(old) == len(new) else [part for part in old if not _is_cancelled(part)] or old
     by_id = {name: part for part in old for name in (part.id, part.original_id) if name}
     used = {by_id[part.id].id for part in new if part.id in by_id}
     pairs: list[tuple[Part, Part | None]] = []
     for position, part in enumerate(new):
         before = by_id.get(part.id)
-        if not part.id and position < len(old) and old[position].id not in used:
-            before = old[position]
+        if not part.id and position < len(places) and places[position].id not in used:
+            before = places[position]
             used.add(before.id)
         pairs.append((part, before))
     return pairs, [(position, part) for position, part in enumerate(old) if part.id not in used]

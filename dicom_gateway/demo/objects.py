@@ -27,9 +27,10 @@ _OF_THE_PROCEDURE = ("StudyInstanceUID", "AccessionNumber")
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """An image that a device has taken: its file, and how a performed step names it."""
+    """An image that a device has taken: its file, its study, and how a performed step names it."""
 
     path: Path
+    study_uid: str
     image: Image
 
 
@@ -57,7 +58,7 @@ def take(item: Dataset, modality: str, series_uid: str, number: int, folder: Pat
     _draw(made, modality, number)
     path = folder / f"{made.SOPInstanceUID}.dcm"
     made.save_as(path, enforce_file_format=True)
-    return Shot(path, Image(made.SOPClassUID, made.SOPInstanceUID, series_uid))
+    return Shot(path, str(made.StudyInstanceUID), Image(made.SOPClassUID, made.SOPInstanceUID, series_uid))
 
 
 def _draw(made: Dataset, modality: str, number: int) -> None:

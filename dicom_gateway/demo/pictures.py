@@ -24,7 +24,9 @@ def _soft(distance: Picture, edge: float = 0.03) -> Picture:
     return found
 
 
-def _ellipse(y: Picture, x: Picture, at: tuple[float, float], radii: tuple[float, float], edge: float = 0.03) -> Picture:
+def _ellipse(
+    y: Picture, x: Picture, at: tuple[float, float], radii: tuple[float, float], edge: float = 0.03
+) -> Picture:
     return _soft(np.hypot((y - at[0]) / radii[0], (x - at[1]) / radii[1]) - 1, edge)
 
 
@@ -90,7 +92,8 @@ def ultrasound(seed: int = 0) -> Picture:
     speckle = np.random.default_rng(seed).rayleigh(0.22, y.shape)
     organ = 0.5 + 0.4 * np.cos(depth * 9) * np.cos(angle * 3)
     vessel = _ellipse(y, x, (0.1, 0.15 - 0.1 * (seed % 2)), (0.25, 0.2), 0.08)
-    return np.clip(fan * speckle * (0.7 + organ) * (1 - 0.9 * vessel), 0, 1)
+    found: Picture = np.clip(fan * speckle * (0.7 + organ) * (1 - 0.9 * vessel), 0, 1)
+    return found
 
 
 PICTURES: dict[str, Callable[[int], Picture]] = {

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,6 @@ import httpx
 
 from dicom_gateway.demo.expecting import Unexpected, wait_for
 from dicom_gateway.settings import PREFIX
-from dicom_gateway.settings_loading import CONFIG_VARIABLE
 
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0  # longer than the supervisor gives its roles
@@ -31,9 +31,8 @@ class Program:
         self.folder = folder
         self.config = folder / "gateway.toml"
         self.log = folder / "serve.log"
-        self.dicom_port = 0
+        self.dicom_port, self.api = 0, ""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        kept.pop(CONFIG_VARIABLE, None)
         self._environment = {**kept, **_ANY_PORT, **environment}
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,10 +62,10 @@ class Program:
                 [*_COMMAND, "--config", str(self.config), "serve"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
             )  # fmt: skip
-        base, self.dicom_port = wait_for(self._places, "the gateway's ports", START_SECONDS)
+        self.api, self.dicom_port = wait_for(self._places, "the gateway's ports", START_SECONDS)
         token = (self.folder / "data" / "admin.token").read_text(encoding="utf-8").strip()
         self._client = httpx.Client(
-            base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=20, trust_env=False
+            base_url=self.api, headers={"Authorization": f"Bearer {token}"}, timeout=20, trust_env=False
         )
         wait_for(self._is_ready, "the gateway is ready", START_SECONDS)
 
@@ -80,7 +79,7 @@ class Program:
     def _is_ready(self) -> bool:
         self._expect_alive()
         try:
-            return self._http().get("../../readyz").status_code == 200
+            return self._http().get(f"{self.api.removesuffix('/api/v1')}/readyz").status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -92,11 +91,6 @@ class Program:
         if self._client is None:
             raise Unexpected("the gateway does not run")
         return self._client
-
-    @property
-    def api(self) -> str:
-        """The API's URL."""
-        return str(self._http().base_url)
 
     def call(self, method: str, path: str, body: object = None, status: int = 200) -> Any:
         """Call the API; return what the JSON of the answer says. Raises Unexpected for any other status or none."""
@@ -120,7 +114,8 @@ class Program:
             process.terminate()
         try:
             return process.wait(STOP_SECONDS)
-        except BaseException:  # it takes too long, for the demo or for the person
-            process.kill()
+        except subprocess.TimeoutExpired:
+            return -signal.SIGKILL
+        finally:
+            process.kill()  # does nothing to what has ended; its roles end with it
             process.wait()
-            raise

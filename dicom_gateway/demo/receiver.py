@@ -18,7 +18,7 @@ from dicom_gateway.demo.expecting import WAIT_SECONDS, Unexpected
 
 T = TypeVar("T")
 Event = dict[str, Any]
-RETRY_AFTER_SECONDS = 2
+RETRY_AFTER_SECONDS = 5
 LARGEST_BYTES = 16 * 1024 * 1024
 
 

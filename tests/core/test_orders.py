@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dicom_gateway.core.identifiers import Minter
 from dicom_gateway.core.model import Order, Patient, RequestedProcedure, ScheduledStep
@@ -358,3 +360,16 @@ def test_two_procedures_never_get_one_study_by_an_update(put: Placer) -> None:
 
 def test_a_new_order_of_cancelled_steps_is_cancelled(put: Placer) -> None:
     assert put(an_order(a_procedure(a_step(status=StepStatus.CANCELED)))).status is OrderStatus.CANCELED
+
+
+@given(st.lists(st.lists(st.sampled_from(["", "A", "B", "C"]), min_size=1, max_size=4), min_size=1, max_size=5))
+def test_the_same_order_sent_again_changes_nothing_whatever_came_before(histories: list[list[str]]) -> None:
+    put = Placer()
+    stored: Order | None = None
+    for ids in histories:
+        named = [name for name in ids if name]
+        if len(set(named)) < len(named):
+            continue
+        body = an_order(*(a_procedure(id=name) for name in ids))
+        stored = put(body, stored)
+        assert put(body, stored) is stored

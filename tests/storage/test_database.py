@@ -310,7 +310,8 @@ def columns_of(path: Path) -> dict[str, dict[str, tuple[str, bool]]]:
     """Return the columns of every table: their type, and whether they may be NULL."""
     connection = sqlite3.connect(path)
     try:
-        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        tables = [row[0] for row in connection.execute(query)]
         return {
             table: {
                 name: (kind, not not_null and not key)

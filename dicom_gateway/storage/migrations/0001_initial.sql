@@ -200,7 +200,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_subject ON audit (subject, key);
 
 CREATE TABLE alarm (
-    key INTEGER PRIMARY KEY,
+    key INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number is never used again: it may be cleared by a late command
     raised_at INTEGER NOT NULL,
     kind TEXT NOT NULL,
     subject TEXT NOT NULL,

@@ -57,7 +57,7 @@ def list_alarms(access: Authorised) -> JSONResponse:
     responses=answers({200: "the alarm that was ended"}, EXAMPLE_ALARM, 404),
 )
 def clear_alarm(id: str, access: Authorised) -> JSONResponse:
-    """For whoever has seen to it. When its reason comes again, the alarm does too, with another `id`."""
+    """For whoever has seen to it. When its reason comes again, the alarm does too."""
     if not id.isascii() or not id.isdigit() or len(id) > LONGEST_ID:
         raise NotFound(f"no alarm {printable(id, 32)}")
     services = access.services
