@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test check format clean peers lock soak bench conformance
+.PHONY: setup run demo test check format clean peers lock soak bench conformance
 
 # The stamp makes a second call cost nothing; a changed lock or pyproject.toml sets up again.
 .venv/.ready: requirements.lock pyproject.toml
@@ -15,6 +15,10 @@ setup: .venv/.ready
 run: setup
 	$(BIN)/dicom-gateway init gateway-data
 	$(BIN)/dicom-gateway --config gateway-data/gateway.toml serve
+
+# A day at two practices over real sockets, half a minute.
+demo: setup
+	$(BIN)/dicom-gateway demo
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -1,5 +1,6 @@
 """What a run found: one result a case, printed as it comes and written as a page (conformance/results.md)."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+
+LONGEST_DETAIL = 500
+_PATH = re.compile(r"(?:/[\w.+-]+){2,}")  # places of this machine do not belong on the page
 
 
 class Outcome(StrEnum):
@@ -62,7 +66,7 @@ class Results:
         try:
             yield
         except Exception as error:
-            text = " ".join(str(error).split())[:500] or type(error).__name__
+            text = " ".join(_PATH.sub("...", str(error)).split())[:LONGEST_DETAIL] or type(error).__name__
             self.add(Result(peer, version, group, name, Outcome.FAILED, text))
         else:
             self.add(Result(peer, version, group, name, Outcome.PASSED))

@@ -33,7 +33,7 @@ class Day:
     shots: list[Shot] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
-    def run(self, scenes: Sequence[tuple[str, Callable[["Day"], str]]]) -> None:
+    def run(self, scenes: Sequence["Scene"]) -> None:
         """Play scenes, each of which returns what came of it; `failed` then names those that had another outcome."""
         for title, scene in scenes:
             self.timeline.scene(title)
@@ -99,3 +99,6 @@ class Day:
                 expect(max(picture.size) == 256 and picture.format == "JPEG", "a JPEG of 256 pixels")
             number = len(list(self.thumbnails.iterdir())) + 1
             (self.thumbnails / f"{number:02}-{event['order']['placer_order_number']}.jpg").write_bytes(jpeg)
+
+
+Scene = tuple[str, Callable[[Day], str]]  # its title, and what plays it

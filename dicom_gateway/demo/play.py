@@ -5,12 +5,12 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from dicom_gateway.demo.day import Day
+from dicom_gateway.demo.day import Day, Scene
 from dicom_gateway.demo.device import Device
 from dicom_gateway.demo.expecting import Unexpected
 from dicom_gateway.demo.practice import DEVICES, ENVIRONMENT, FRONT_DESK, SYSTEMS, settings
@@ -22,7 +22,7 @@ from dicom_gateway.demo.timeline import Timeline
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
-def play(folder: Path | None, keep: bool, seconds_per_line: float) -> bool:
+def play(folder: Path | None, keep: bool, seconds_per_line: float, scenes: Sequence[Scene] = SCENES) -> bool:
     """Play the day in `folder` (None: a temporary one, which goes unless `keep` or something failed).
 
     Return whether every scene had the expected outcome. Raises Unexpected when the gateway does not start.
@@ -32,7 +32,7 @@ def play(folder: Path | None, keep: bool, seconds_per_line: float) -> bool:
     ended_well = False
     try:
         with _ended_by_signals():
-            ended_well = _day(root, timeline)
+            ended_well = _day(root, timeline, scenes)
     except KeyboardInterrupt:
         ended_well = True  # nothing failed that needs to be looked at
         timeline.plain("interrupted; everything is ended", "bold yellow")
@@ -71,7 +71,7 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _day(root: Path, timeline: Timeline) -> bool:
+def _day(root: Path, timeline: Timeline, scenes: Sequence[Scene]) -> bool:
     began = time.monotonic()
     thumbnails, images = root / "thumbnails", root / "images"
     for made in (thumbnails, images):
@@ -93,12 +93,12 @@ def _day(root: Path, timeline: Timeline) -> bool:
                 for ae_title, modality in DEVICES.items()
             }
             day = Day(program, receiver, devices, timeline, thumbnails)
-            day.run(SCENES)
+            day.run(scenes)
             statuses = Counter(order["status"] for order in program.call("GET", "/orders?limit=100")["items"])
             code = program.end()
             if code != 0:
                 day.failed.append(f"the gateway ended with code {code}")
-            _sum_up(day, statuses, time.monotonic() - began)
+            _sum_up(day, len(scenes), statuses, time.monotonic() - began)
     return not day.failed
 
 
@@ -113,7 +113,7 @@ def _in_words(event: Event) -> str:
     return " ".join(words)
 
 
-def _sum_up(day: Day, statuses: Counter[str], seconds: float) -> None:
+def _sum_up(day: Day, scenes: int, statuses: Counter[str], seconds: float) -> None:
     say = day.timeline.plain
     day.timeline.scene("The day in numbers")
     say(f"Orders      {', '.join(f'{count} {status}' for status, count in sorted(statuses.items()))}")
@@ -125,4 +125,4 @@ def _sum_up(day: Day, statuses: Counter[str], seconds: float) -> None:
         say(f"FAILED      {'; '.join(day.failed)}", "bold red")
         say(f"Log         {day.program.log}")
     else:
-        say(f"All {len(SCENES)} scenes had the expected outcome, in {seconds:.0f} s.", "bold green")
+        say(f"All {scenes} scenes had the expected outcome, in {seconds:.0f} s.", "bold green")

@@ -30,7 +30,8 @@ class Timeline:
 
     def hear(self, who: str, what: str, style: str = "") -> None:
         """Print at once, as the thread must that answers the gateway."""
-        line = Text(f"{datetime.now():%H:%M:%S}  ", style="dim")
+        line = Text()
+        line.append(f"{datetime.now():%H:%M:%S}  ", style="dim")
         line.append(f"{who:<{_WHO_WIDTH}}", style=_STYLES.get(who, _DEVICE))
         line.append(printable(what, 1000), style=style)
         self._print(line)

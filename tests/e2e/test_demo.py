@@ -10,6 +10,7 @@ from PIL import Image
 
 from dicom_gateway.demo.day import Day
 from dicom_gateway.demo.expecting import Unexpected, expect
+from dicom_gateway.demo.play import play
 from dicom_gateway.demo.program import Program
 from dicom_gateway.demo.receiver import Receiver
 from dicom_gateway.demo.scenes import SCENES
@@ -118,6 +119,19 @@ def test_a_scene_that_fails_is_told_and_does_not_stop_the_day(
     told = capsys.readouterr().out
     assert "FAILED: expected: one is two" in told
     assert "ok: well" in told
+
+
+def test_a_day_that_goes_wrong_is_told_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def asks_too_much(day: Day) -> str:
+        return str(day.program.call("GET", "/orders/none"))
+
+    assert play(tmp_path / "day", False, 0.0, [("Too much", asks_too_much)]) is False
+    told = capsys.readouterr().out
+    assert "answered 404, expected 200" in told
+    assert re.search(r"^FAILED +Too much$", told, re.MULTILINE)
+    assert "scenes had the expected outcome" not in told
+    assert (tmp_path / "day" / "gateway" / "serve.log").exists()
+    assert processes_of(tmp_path) == []
 
 
 def test_a_wrong_signature_is_refused_and_counted() -> None:

@@ -1,4 +1,4 @@
-"""A machine whose power can be cut: counts the calls that change a disk, fails one, and at the cut keeps what was synced.
+"""A machine whose power can be cut: counts the calls that change a disk, fails one, and keeps what was synced.
 
 Of what was not synced it keeps nothing, all, or sectors by lot, as real disks do; names likewise.
 """
@@ -25,9 +25,10 @@ class Failure(NamedTuple):
 
 
 class Power:
-    """Counts calls. At call `cut_at` the power goes: `left` is what the disk then holds; every call fails from there on.
+    """Counts calls. At call `cut_at` the power goes: `left` is what the disk then holds; every later call fails.
 
-    `keepers` give {path: contents} of what survives; `guard` is held whenever what is durable changes, and by `promise`.
+    `keepers` give {path: contents} of what survives. `guard` is held whenever what is durable changes; hold it as well
+    when asking `is_cut` before counting something as acknowledged.
     """
 
     def __init__(self, seed: int, cut_at: int, failure: Failure | None = None) -> None:

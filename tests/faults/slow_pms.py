@@ -1,7 +1,7 @@
 """A PMS that misbehaves as told, and what the worker's delivery loop does about it, with the clock moved.
 
-The real outbox, delivery loop and webhook over real sockets; only the clock is ours. The receiver keeps what it took, with
-the signature checked, whether or not it said so.
+The real outbox, delivery loop and webhook over real sockets; only the clock is ours. The receiver keeps what it took,
+with the signature checked, whether or not it said so.
 """
 
 import json
@@ -91,7 +91,7 @@ class SlowPms:
 
 
 class Line:
-    """The way to the PMS: nobody listens while it is away; the worker's process may end just after an event was sent."""
+    """The way to the PMS: nobody listens while it is away; the worker may die just after sending an event."""
 
     def __init__(self, url: str, clock: Clock, away_until: int, dies: Callable[[], bool]) -> None:
         transport = HttpTransport()

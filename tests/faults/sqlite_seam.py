@@ -1,6 +1,7 @@
-"""A seam below SQLite: a VFS over the system's own, by ctypes, whose files forget at a power cut what xSync had not seen.
+"""A seam below SQLite: a VFS over the system's own, by ctypes, whose files forget at a power cut what was not synced.
 
-The product opens its database as ever; only files below the folder given are concerned. Structures are those of sqlite3.h.
+The product opens its database as ever; only files in the folder given are concerned. Structures are those of
+sqlite3.h.
 """
 
 import ctypes

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from tests.e2e.program import Program
@@ -32,10 +33,11 @@ def crash(path: Path, uid: str) -> Path:
 
 def compressed_bomb(path: Path, uid: str) -> Path:
     """A small JPEG whose own header claims 65535 x 65535 pixels, as the data set does."""
-    made = save_jpeg(image(RAMP, SOPInstanceUID=uid, Rows=65535, Columns=65535), path)
-    data = made.read_bytes()
-    at = data.index(b"\xff\xc0", data.index(b"\xff\xd8\xff"))
-    path.write_bytes(data[: at + 5] + b"\xff" * 4 + data[at + 9 :])
+    made = dcmread(save_jpeg(image(RAMP, SOPInstanceUID=uid), path))
+    at = made.PixelData.index(b"\xff\xc0")
+    made.Rows = made.Columns = 65535
+    made.PixelData = made.PixelData[: at + 5] + b"\xff" * 4 + made.PixelData[at + 9 :]
+    made.save_as(path)
     return path
 
 
@@ -48,7 +50,7 @@ def test_what_breaks_a_decoder_is_a_tile_and_the_next_image_is_unharmed(
     paths = [make(tmp_path / f"{make.__name__}.dcm", uid) for uid, make in bad.items()]
     paths.append(save(image(RAMP, SOPInstanceUID=good), tmp_path / "good.dcm"))
     for path in paths:
-        sent = dcmtk("storescu", "-xs", "-R", "127.0.0.1", str(gateway.dicom_port), str(path))
+        sent = dcmtk("storescu", "-xy", "-R", "127.0.0.1", str(gateway.dicom_port), str(path))
         assert sent.returncode == 0, sent.stderr
     for uid in bad:
         answer = gateway.api("GET", f"/instances/{uid}/thumbnail")

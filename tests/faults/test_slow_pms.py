@@ -1,4 +1,4 @@
-"""A PMS that is away for a day and then answers 500, 429, 410 or nothing: at least once, in order per order, none lost."""
+"""A PMS away for a day, then answering 500, 429, 410 or nothing: at least once, in order per order, none lost."""
 
 from pathlib import Path
 
@@ -18,7 +18,9 @@ def test_every_event_comes_at_least_once_and_in_order(tmp_path: Path) -> None:
         check(delivery, pms, store)
         assert store.clock.now > START + DAY * SECOND
     assert delivery.killed == KILLS
-    assert 0 < delivery.told_again <= pms.done["410"], "each pause is taken back, unless the worker died with the answer"
+    assert 0 < delivery.told_again <= pms.done["410"], (
+        "each pause is taken back, unless the worker died with the answer"
+    )
     assert pms.done.keys() == {"200", *FAULTS}
     assert len(pms.taken) > EVENTS, "nothing came twice, though connections were dropped after events were taken"
 

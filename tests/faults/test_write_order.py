@@ -1,4 +1,4 @@
-"""What the kernel sees of one C-STORE: sync of the file, rename, sync of the folder, commit, and only then the answer."""
+"""What the kernel sees of one C-STORE: sync of the file, rename, sync of the folder, commit, then the answer."""
 
 import os
 import re

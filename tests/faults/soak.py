@@ -1,0 +1,178 @@
+"""`python -m tests.faults.soak`: the fault tests with their full numbers; writes the table of docs/reliability.md.
+
+Hours with the full numbers. A line of the table is one kind of fault; one that fails is written as such, and the exit
+code is 1.
+"""
+
+import argparse
+import logging
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from tests.e2e.program import Program
+from tests.e2e.receiver import Receiver
+from tests.faults import slow_pms
+from tests.faults.crowd import DEVICES, Crowd
+from tests.faults.kills import Kills
+from tests.faults.power_cut import cut
+from tests.storage.builders import opened
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+MARKS = ("<!-- soak -->", "<!-- /soak -->")
+HEAD = "| Fault | How often | Acknowledged under it | Lost, partial or out of order | Seconds |\n|---|---|---|---|---|"
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How much of each fault. `seed` begins the power cuts and chooses the moments of the kills."""
+
+    cuts: int
+    kills: int
+    images: int
+    orders: int
+    events: int
+    worker_kills: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the table, but for its time."""
+
+    fault: str
+    times: str
+    acknowledged: str
+
+
+def power_cuts(numbers: Numbers, folder: Path) -> Line:
+    """Cut the power so often."""
+    images = orders = steps = refused = 0
+    for seed in range(numbers.seed, numbers.seed + numbers.cuts):
+        with tempfile.TemporaryDirectory(dir=folder) as one:
+            promised = cut(Path(one), seed)
+        images, orders, steps = (
+            images + len(promised.images),
+            orders + len(promised.orders),
+            steps + len(promised.steps),
+        )
+        refused += promised.refused
+    kept = f"{images:,} images, {orders:,} orders, {steps:,} performed steps ({refused:,} refused)"
+    return Line("power cut at any call, half of them after a failed call", f"{numbers.cuts:,} cuts", kept)
+
+
+def kills(numbers: Numbers, folder: Path) -> Line:
+    """Kill processes so often under load."""
+    sent = folder / "sent"
+    sent.mkdir()
+    with Receiver() as receiver:
+        gateway = Program(folder / "gateway", receiver.settings, {})
+        gateway.start()
+        try:
+            run = Kills(gateway, receiver, sent, numbers.seed)
+            run.run(numbers.kills)
+            run.check()
+        finally:
+            gateway.end()
+    victims = ", ".join(f"{count} {victim}" for victim, count in sorted(run.killed.items()))
+    kept = f"{len(run.images):,} images, {len(run.orders):,} orders, {len(run.canceled):,} cancellations"
+    return Line(f"kill -9 ({victims})", f"{numbers.kills:,} kills", f"{kept}, {len(run.steps):,} performed steps")
+
+
+def crowd(numbers: Numbers, folder: Path) -> Line:
+    """Let twenty devices work at once."""
+    sent = folder / "sent"
+    sent.mkdir()
+    gateway = Program(folder / "gateway", "", {})
+    gateway.start()
+    try:
+        run = Crowd(gateway, sent, numbers.images, numbers.orders)
+        run.run()
+        run.check()
+    finally:
+        gateway.end()
+    kept = f"{len(run.sent):,} images, {len(run.ordered):,} orders, {DEVICES} performed steps"
+    return Line(f"{DEVICES} devices and a practice at once", "once", kept)
+
+
+def away(numbers: Numbers, folder: Path) -> Line:
+    """Deliver to a PMS with faults."""
+    with opened(folder / "gateway.db") as store:
+        delivery = slow_pms.Delivery(
+            store, max(1, numbers.events // 5), numbers.events, numbers.worker_kills, numbers.seed
+        )
+        pms = delivery.run()
+        slow_pms.check(delivery, pms, store)
+    assert delivery.killed == numbers.worker_kills, f"only {delivery.killed} kills"
+    faults = ", ".join(f"{pms.done[fault]:,} {fault}" for fault in slow_pms.FAULTS)
+    times = f"a day away, {delivery.killed} dead workers, {faults}"
+    taken = f"{numbers.events:,} events, taken {len(pms.taken):,} times"
+    return Line("PMS away, failing, gone, dropping connections", times, taken)
+
+
+PARTS: dict[str, Callable[[Numbers, Path], Line]] = {
+    "power": power_cuts, "kills": kills, "crowd": crowd, "away": away,
+}  # fmt: skip
+
+
+def options() -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(description="Fault tests with their full numbers.")
+    parser.add_argument("--only", choices=PARTS, action="append", help="run this part only; writes no table")
+    for name, default, text in (
+        ("cuts", 200, "power cuts"),
+        ("kills", 1000, "kills of roles and supervisor"),
+        ("images", 30, "images a device"),
+        ("orders", 1000, "orders while devices work"),
+        ("events", 10_000, "events to a PMS with faults"),
+        ("worker-kills", 100, "workers that die after sending"),
+        ("seed", 1, "begin of the seeds"),
+    ):
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{text} (default {default})")
+    return parser.parse_args()
+
+
+def run_part(name: str, numbers: Numbers) -> tuple[str, bool]:
+    """Run one part; return its line of the table and whether all was well."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        try:
+            line, lost = PARTS[name](numbers, Path(folder)), "0"
+        except Exception as error:
+            line, lost = Line(name, "FAILED", "-"), " ".join(str(error).split())[:200].replace("|", "/")
+    row = (line.fault, line.times, line.acknowledged, lost, f"{time.monotonic() - begun:.0f}")
+    print(f"| {' | '.join(row)} |", flush=True)
+    return f"| {' | '.join(row)} |", lost == "0"
+
+
+def main() -> int:
+    """Run, print and write the table; return the exit code."""
+    asked = options()
+    numbers = Numbers(**{name: getattr(asked, name) for name in Numbers.__dataclass_fields__})
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+    done = [run_part(name, numbers) for name in asked.only or PARTS]
+    if not asked.only:
+        write([row for row, _ in done])
+    return 0 if all(well for _, well in done) else 1
+
+
+def write(rows: list[str]) -> None:
+    """Put the table between its marks."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
+    _, after = rest.split(MARKS[1])
+    when = f"Measured {datetime.now(UTC):%Y-%m-%d} on {platform.system()} {platform.machine()}, Python "
+    when += platform.python_version()
+    table = "\n".join((MARKS[0], "", f"{when}.", "", HEAD, *rows, "", MARKS[1]))
+    PAGE.write_text(before + table + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
