@@ -111,7 +111,7 @@ def away(numbers: Numbers, folder: Path) -> Line:
         pms = delivery.run()
         slow_pms.check(delivery, pms, store)
     assert delivery.killed == numbers.worker_kills, f"only {delivery.killed} kills"
-    faults = ", ".join(f"{pms.done[fault]:,} {fault}" for fault in slow_pms.FAULTS)
+    faults = ", ".join(f"{pms.done[fault]:,} × {fault}" for fault in slow_pms.FAULTS)
     times = f"a day away, {delivery.killed} dead workers, {faults}"
     taken = f"{numbers.events:,} events, taken {len(pms.taken):,} times"
     return Line("PMS away, failing, gone, dropping connections", times, taken)

@@ -67,7 +67,7 @@ class _ForgetfulVfs:
         self._power = power
         self._paths: dict[int, Path] = {}  # by the address of SQLite's file
         self._synced: dict[Path, bytes] = {}
-        self._methods: dict[int, Any] = {}  # ours, by the address of the system's
+        self._methods: dict[int, _Methods] = {}  # ours, by the address of the system's
         self._kept: list[Any] = []  # what SQLite points to
         self._system = library.sqlite3_vfs_find(None)
         self.vfs = _Vfs.from_buffer_copy(self._system.contents)
