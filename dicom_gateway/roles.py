@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 DRAIN_SECONDS = 30.0
+LOOK_SECONDS = 0.5
 PROBE_EVERY_SECONDS = 10.0
 
 
@@ -36,6 +37,12 @@ class RoleContext:
 
     sockets: Mapping[str, socket.socket]
     draining: threading.Event
+
+    def wait_until_draining(self) -> None:
+        """Return when the role is to drain. Looks every half second: a signal that the kernel gives to another thread
+        does not wake the main one out of a wait without an end, and then its handler would never run."""
+        while not self.draining.wait(LOOK_SECONDS):
+            continue
 
 
 def run_dicom(gateway: Gateway, context: RoleContext) -> None:
@@ -68,7 +75,7 @@ def run_dicom(gateway: Gateway, context: RoleContext) -> None:
     )
     service.start(context.sockets["dicom"])
     log.info("ready")
-    context.draining.wait()
+    context.wait_until_draining()
     service.stop(DRAIN_SECONDS)
 
 
@@ -110,7 +117,7 @@ def run_worker(gateway: Gateway, context: RoleContext) -> None:
     for loop in running:
         loop.start()
     log.info("ready")
-    context.draining.wait()
+    context.wait_until_draining()
     for loop in running:
         loop.stop(DRAIN_SECONDS)
     listener.close()
@@ -120,7 +127,7 @@ def run_worker(gateway: Gateway, context: RoleContext) -> None:
 def run_intake(gateway: Gateway, context: RoleContext) -> None:
     """Wait: every connector that takes orders in (HL7, watched folders) runs in this role, and none is configured."""
     log.info("ready", connectors=0)
-    context.draining.wait()
+    context.wait_until_draining()
 
 
 def run_web(gateway: Gateway, context: RoleContext) -> None:
@@ -162,7 +169,7 @@ def run_web(gateway: Gateway, context: RoleContext) -> None:
 
 
 def _stop_when_draining(context: RoleContext, stop: Callable[[], None]) -> None:
-    context.draining.wait()
+    context.wait_until_draining()
     stop()
 
 
