@@ -14,6 +14,7 @@ from dicom_gateway.core.identifiers import is_uid, mint_uid
 from dicom_gateway.core.performed import create, dataset_of, update
 from dicom_gateway.core.ports import Clock
 from dicom_gateway.dicom.contexts import MPPS, MPPS_RETRIEVE
+from dicom_gateway.dicom.identifier import read_data_set
 from dicom_gateway.dicom.peer import peer_of
 from dicom_gateway.dicom.status import (
     INVALID_SOP_INSTANCE,
@@ -25,7 +26,6 @@ from dicom_gateway.dicom.status import (
     status,
 )
 from dicom_gateway.storage.performed_steps import PerformedStepStore
-from dicom_gateway.study.scan import scan
 
 log = structlog.get_logger()
 
@@ -53,7 +53,7 @@ class PerformedStepService:
         if refusal is not None:
             return refusal, None
         try:
-            attributes = _whole(event, event.request.AttributeList, "attribute_list")
+            attributes = _whole(event, event.request.AttributeList)
             performed = create(uid, attributes, peer.ae_title, self._clock())
             self._performed_steps.create(performed, peer.address)
         except Exception as error:
@@ -73,7 +73,7 @@ class PerformedStepService:
         if refusal is not None:
             return refusal, None
         try:
-            changes = _whole(event, event.request.ModificationList, "modification_list")
+            changes = _whole(event, event.request.ModificationList)
             now = self._clock()
             performed = self._performed_steps.update(uid, lambda stored: update(stored, changes, now), peer.actor)
         except Exception as error:
@@ -125,10 +125,6 @@ def _refusal(event: Any, sop_class_uid: Any, service: str, uid: str, *named: str
     return None
 
 
-def _whole(event: Any, data: BytesIO | None, attribute: str) -> Dataset:
+def _whole(event: Any, data: BytesIO | None) -> Dataset:
     """Return the data set of a request; raises RefusedObject when it cannot be parsed."""
-    if data is None:
-        return Dataset()
-    scan(data.getbuffer(), event.context.transfer_syntax)
-    found: Dataset = getattr(event, attribute)
-    return found
+    return Dataset() if data is None else read_data_set(data, event.context.transfer_syntax)

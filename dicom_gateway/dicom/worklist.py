@@ -13,6 +13,7 @@ from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.matching import Query, compile_query
 from dicom_gateway.core.ports import Clock
 from dicom_gateway.dicom.answers import PendingResponses
+from dicom_gateway.dicom.identifier import read_data_set
 from dicom_gateway.dicom.peer import Peer, peer_of
 from dicom_gateway.dicom.status import (
     CANCEL,
@@ -25,7 +26,6 @@ from dicom_gateway.dicom.status import (
     status,
 )
 from dicom_gateway.storage.worklist import Worklist
-from dicom_gateway.study.scan import scan
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class WorklistService:
         if event.request.AffectedSOPClassUID != event.context.abstract_syntax:
             yield status(SOP_CLASS_NOT_SUPPORTED, "SOP class is not that of the presentation context"), None
             return
-        identifier = _identifier(event)
+        identifier = read_data_set(event.request.Identifier, event.context.transfer_syntax)
         query = compile_query(identifier)
         found = self.find(query, identifier)
         if len(found) > self._max_answers:
@@ -95,16 +95,6 @@ class WorklistService:
             return ""
         today = local_now(self._clock(), self._zone)
         return (today - timedelta(days=self._hide_after_days)).strftime("%Y%m%d")
-
-
-def _identifier(event: Any) -> Dataset:
-    """Return the query's data set, its values unread: core.matching reads them, and a bad one fails no query.
-
-    Raises RefusedObject (0xC000) when it cannot be parsed.
-    """
-    scan(event.request.Identifier.getbuffer(), event.context.transfer_syntax)
-    identifier: Dataset = event.identifier
-    return identifier
 
 
 def with_character_set(answer: Dataset) -> Dataset:
