@@ -123,15 +123,11 @@ def _default(field: FieldInfo) -> str:
     return json.dumps(value if isinstance(value, bool | int) else str(value))
 
 
-def commented_toml(token_hint: str = "") -> str:
-    """Return a gateway.toml in which every setting stands as a comment with its default and its meaning.
-
-    `token_hint` says where the first administrator's token is, for the head of the file.
-    """
+def commented_toml() -> str:
+    """Return a gateway.toml in which every setting stands as a comment with its default and its meaning."""
     head = [
         "# Settings of the DICOM gateway. A line without its leading # takes effect at the next start.",
         "# Relative paths begin at the folder of this file. A variable DICOM_GATEWAY_SECTION__NAME beats the file.",
-        *([f"# The first administrator's token is in {token_hint}."] if token_hint else []),
         "",
     ]
     for section, field in Settings.model_fields.items():

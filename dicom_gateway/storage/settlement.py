@@ -115,6 +115,7 @@ class Settlement:
             study_rows.set_study(tx, study.study_instance_uid, due_at=None)
             return
         if not _is_awaited(view):
+            self._tell_unmatched(tx, study, view.strays, now)
             study_rows.set_study(tx, study.study_instance_uid, due_at=None)
             return
         silent = _without_report(view)

@@ -151,3 +151,15 @@ def test_a_report_that_ends_without_series_marks_its_device_once(gateway_store: 
     gateway_store.set_mpps("9.3", ONE)
     marked = [row for row in gateway_store.audit.alarms() if row["kind"] == "performed step incomplete"]
     assert [(row["subject"], row["count"]) for row in marked] == [("device DX1", 2)]
+
+
+def test_a_stranger_in_an_announced_study_is_told_although_the_images_came_under_another(
+    gateway_store: GatewayStore, order: Order
+) -> None:
+    gateway_store.create_mpps()
+    gateway_store.image("7.7.1", study_instance_uid="7.7", accession_number=order.accession_number)
+    gateway_store.image(ONE, patient_id="P-79")
+    gateway_store.set_mpps("9.1", "7.7.1")
+    gateway_store.settle_all()
+    assert sorted(gateway_store.told()) == ["order.completed", "order.started", "study.received", "study.unmatched"]
+    assert gateway_store.shown() == ["7.7.1"]
