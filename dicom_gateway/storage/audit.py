@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dicom_gateway.errors import NotFound
 from dicom_gateway.storage.database import Database, Row, Transaction
+from dicom_gateway.storage.prepared import Statement, columns
 from dicom_gateway.storage.tables import AlarmRow, AuditRow
 
 
@@ -17,22 +18,24 @@ class Actor:
 
 GATEWAY = Actor("gateway")
 
+_RECORD = Statement(AuditRow.insert(**columns(("at", "who", "origin", "action", "subject", "detail"))))
+_RAISE = Statement(
+    AlarmRow.insert(**columns(("raised_at", "kind", "subject", "detail")), count=1).on_conflict(
+        conflict_target=[AlarmRow.kind, AlarmRow.subject],
+        preserve=[AlarmRow.raised_at, AlarmRow.detail],
+        update={AlarmRow.count: AlarmRow.count + 1},
+    )
+)
+
 
 def record(tx: Transaction, at: int, actor: Actor, action: str, subject: str, detail: str = "") -> None:
     """Add one line to the audit."""
-    tx.execute(
-        AuditRow.insert(at=at, who=actor.who, origin=actor.origin, action=action, subject=subject, detail=detail)
-    )
+    tx.execute(_RECORD, at=at, who=actor.who, origin=actor.origin, action=action, subject=subject, detail=detail)
 
 
 def raise_alarm(tx: Transaction, at: int, kind: str, subject: str, detail: str) -> None:
     """Raise an alarm, or count it again."""
-    tx.execute(
-        AlarmRow.insert(raised_at=at, kind=kind, subject=subject, detail=detail, count=1).on_conflict(
-            conflict_target=[AlarmRow.kind, AlarmRow.subject],
-            update={AlarmRow.raised_at: at, AlarmRow.detail: detail, AlarmRow.count: AlarmRow.count + 1},
-        )
-    )
+    tx.execute(_RAISE, raised_at=at, kind=kind, subject=subject, detail=detail)
 
 
 def clear_alarm(tx: Transaction, kind: str, subject: str) -> None:

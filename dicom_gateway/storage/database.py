@@ -1,26 +1,28 @@
 """The database: one writer thread a process, pooled readers, durable before anybody is told.
 
-`write(fn)` hands `fn` to the writer thread, which runs whatever is queued in one BEGIN IMMEDIATE, each item in a
-SAVEPOINT, commits, and then wakes the callers: commits of several associations share one sync. An item that raises
-rolls back alone; a failed COMMIT fails all. `read(fn)` runs in the caller's thread on a pooled connection with one
-consistent snapshot; `fn` does no other input or output. Connections are WAL with synchronous=FULL: a commit that
-returned survives a power cut.
+`write(fn)` hands `fn` to the writer thread, which runs whatever is queued, and what comes meanwhile, in one BEGIN
+IMMEDIATE, each item but the first in a SAVEPOINT, commits, and then wakes the callers: those who come while one commit
+is synced share the next. An item that raises rolls back alone; a failed COMMIT fails all. `submit(fn)` does not wait.
+`read(fn)` runs in the caller's thread on a pooled connection with one consistent snapshot. `fn` does no other input or
+output. Connections are WAL with synchronous=FULL: a commit that returned survives a power cut. Processes that write
+take turns (turns.py).
 """
 
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import peewee
 import structlog
-from playhouse.pool import MaxConnectionsExceeded, PooledSqliteDatabase
 
 from dicom_gateway.core.ports import Wake
 from dicom_gateway.errors import Unavailable
+from dicom_gateway.storage.prepared import Statement
+from dicom_gateway.storage.readers import ERRORS, NoneFree, Readers, close
+from dicom_gateway.storage.turns import Turns
 
 log = structlog.get_logger()
 
@@ -37,41 +39,63 @@ PRAGMAS = {
 MAX_BATCH = 256
 READ_CONNECTIONS = 64
 READ_WAIT_SECONDS = 5
-# What a full disk, a lock or a damaged file raises; rows that are stepped to raise sqlite3's own.
-_ERRORS = (peewee.DatabaseError, peewee.InterfaceError, sqlite3.DatabaseError, sqlite3.InterfaceError)
+CACHED_STATEMENTS = 512  # a connection; those with a list have a text for each length
 _BUGS = (peewee.IntegrityError, peewee.ProgrammingError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
 
 
+# How an item of a transaction ends, by whether it is the first.
+_KEPT: dict[bool, tuple[str, ...]] = {True: (), False: ("RELEASE item",)}
+_UNDONE = {True: ("ROLLBACK", "BEGIN IMMEDIATE"), False: ("ROLLBACK TO item", "RELEASE item")}
+
+
 class Transaction:
-    """What a function given to `read` or `write` works with: queries in, plain rows out."""
+    """What a function given to `read` or `write` works with: queries in, plain rows out.
+
+    A query is one of peewee's, or a Statement with the values of its parameters.
+    """
 
     def __init__(self, database: peewee.Database) -> None:
         self._database = database
         self.to_wake: set[str] = set()
 
-    def rows(self, query: Any) -> list[Row]:
+    def rows(self, query: Any, /, **values: Any) -> list[Row]:
         """Return all rows of a select as dictionaries."""
-        return list(query.dicts().execute(self._database))
+        if not isinstance(query, Statement):
+            return list(query.dicts().execute(self._database))
+        cursor = self._run(query, values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, found, strict=True)) for found in cursor]
 
-    def row(self, query: Any) -> Row | None:
+    def row(self, query: Any, /, **values: Any) -> Row | None:
         """Return the first row of a select, or None."""
-        return next(iter(self.rows(query.limit(1))), None)
+        if not isinstance(query, Statement):
+            query = query.limit(1)
+        return next(iter(self.rows(query, **values)), None)
 
-    def values(self, query: Any) -> list[Any]:
+    def values(self, query: Any, /, **values: Any) -> list[Any]:
         """Return the first column of all rows of a select."""
-        return [found[0] for found in query.tuples().execute(self._database)]
+        found = self._run(query, values) if isinstance(query, Statement) else query.tuples().execute(self._database)
+        return [row[0] for row in found]
 
-    def value(self, query: Any) -> Any:
+    def value(self, query: Any, /, **values: Any) -> Any:
         """Return the first column of the first row of a select, or None."""
-        return next(iter(self.values(query)), None)
+        return next(iter(self.values(query, **values)), None)
 
-    def execute(self, query: Any) -> Any:
-        """Run an insert, update or delete; return peewee's result (key or number of rows)."""
-        return query.execute(self._database)
+    def execute(self, query: Any, /, **values: Any) -> Any:
+        """Run an insert, update or delete; return the key of what was inserted, or the number of rows changed."""
+        if not isinstance(query, Statement):
+            return query.execute(self._database)
+        cursor = self._run(query, values)
+        return cursor.lastrowid if query.is_insert else cursor.rowcount
 
-    def returning(self, query: Any) -> list[Row]:
+    def returning(self, query: Any, /, **values: Any) -> list[Row]:
         """Run a query with RETURNING; return its rows."""
+        if isinstance(query, Statement):
+            return self.rows(query, **values)
         return [dict(found) for found in query.dicts().execute(self._database)]
+
+    def _run(self, statement: Statement, values: Row) -> Any:
+        return self._database.execute_sql(*statement.on(self._database, values))
 
     def insert_all(self, model: Any, rows: Iterable[Row]) -> None:
         """Insert rows (as dictionaries of columns); none is fine."""
@@ -84,18 +108,29 @@ class Transaction:
         self.to_wake.add(role)
 
 
-class _Item(Generic[T]):
-    """One queued write, its result, and the caller who waits for it."""
+class Pending(Generic[T]):
+    """A queued write on its way."""
 
     def __init__(self, fn: Callable[[Transaction], T]) -> None:
-        self.fn = fn
-        self.done = threading.Event()
-        self.result: T | None = None
-        self.error: BaseException | None = None
+        self._fn = fn
+        self._busy = threading.Lock()  # held until it has ended; half the price of an Event
+        self._busy.acquire()
+        self._result: T | None = None
+        self._error: BaseException | None = None
 
-    def finish(self, error: BaseException | None = None) -> None:
-        self.error = error
-        self.done.set()
+    def wait(self) -> T:
+        """Return what the function returned once it is committed and synced; raises what it raised, or Unavailable."""
+        with self._busy:
+            if self._error is not None:
+                raise self._error
+            return self._result  # type: ignore[return-value]
+
+    def _run(self, transaction: Transaction) -> None:
+        self._result = self._fn(transaction)
+
+    def _finish(self, error: BaseException | None = None) -> None:
+        self._error = error
+        self._busy.release()
 
 
 class Database:
@@ -109,16 +144,13 @@ class Database:
         self.path = path
         self._wake = wake
         self._pragmas = PRAGMAS | {"busy_timeout": round(busy_seconds * 1000)}
-        self._queue: queue.SimpleQueue[_Item[Any] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Pending[Any] | None] = queue.SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()  # nothing is queued after the mark of the end
-        self._readers = PooledSqliteDatabase(
-            str(path),
-            max_connections=READ_CONNECTIONS,
-            timeout=READ_WAIT_SECONDS,
-            pragmas=self._pragmas,
-            check_same_thread=False,
+        self._readers = Readers(
+            path, self._pragmas, READ_CONNECTIONS, READ_WAIT_SECONDS, cached_statements=CACHED_STATEMENTS
         )
+        self._turns = Turns(path, busy_seconds)
         self._writer = threading.Thread(target=self._write_forever, name="database-writer", daemon=True)
         self._writer.start()
 
@@ -127,28 +159,29 @@ class Database:
         if self._closed:
             raise Unavailable("the database is closed")
         try:
-            with self._readers.connection_context(), self._readers.manual_commit():
-                self._readers.execute_sql("BEGIN")
+            with self._readers.lent() as connection:
+                connection.execute_sql("BEGIN")
                 try:
-                    return fn(Transaction(self._readers))
+                    return fn(Transaction(connection))
                 finally:
-                    self._readers.execute_sql("ROLLBACK")
-        except (*_ERRORS, MaxConnectionsExceeded) as error:
+                    connection.execute_sql("ROLLBACK")
+        except (*ERRORS, NoneFree) as error:
             if isinstance(error, _BUGS):
                 raise
             raise Unavailable(f"the database cannot be read: {error}") from error
 
     def write(self, fn: Callable[[Transaction], T]) -> T:
         """Return `fn(transaction)` once it is committed and synced; raises what `fn` raised, or Unavailable."""
-        item: _Item[T] = _Item(fn)
+        return self.submit(fn).wait()
+
+    def submit(self, fn: Callable[[Transaction], T]) -> Pending[T]:
+        """Queue `fn` for the writer thread and go on; raises Unavailable when the database is closed."""
+        item = Pending(fn)
         with self._closing:
             if self._closed:
                 raise Unavailable("the database is closed")
             self._queue.put(item)
-        item.done.wait()
-        if item.error is not None:
-            raise item.error
-        return item.result  # type: ignore[return-value]
+        return item
 
     def probe(self) -> None:
         """Read the file with a connection of its own, past every cache; raises Unavailable."""
@@ -158,19 +191,19 @@ class Database:
         try:
             connection.connect()
             connection.execute_sql("SELECT COUNT(*) FROM sqlite_master").fetchall()
-        except _ERRORS as error:
+        except ERRORS as error:
             raise Unavailable(f"the database cannot be read: {error}") from error
         finally:
-            _close(connection)
+            close(connection)
 
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the database file, as far as readers allow."""
         if self._closed:
             raise Unavailable("the database is closed")
         try:
-            with self._readers.connection_context():
-                self._readers.execute_sql("PRAGMA wal_checkpoint(PASSIVE)")
-        except (peewee.DatabaseError, peewee.InterfaceError, MaxConnectionsExceeded) as error:
+            with self._readers.lent() as connection:
+                connection.execute_sql("PRAGMA wal_checkpoint(PASSIVE)")
+        except (*ERRORS, NoneFree) as error:
             raise Unavailable(f"the database cannot be written: {error}") from error
 
     def close(self) -> None:
@@ -181,52 +214,58 @@ class Database:
             self._closed = True
             self._queue.put(None)
         self._writer.join()
-        self._readers.close_all()
+        self._readers.close()
 
     def _write_forever(self) -> None:
         connection = self._new_writer()
-        ending = False
-        while not ending:
-            batch, ending = self._next_batch()
-            if batch and not self._run_batch(connection, batch):
+        while (first := self._queue.get()) is not None:
+            if not self._run_batch(connection, first):
                 # Whatever state it is in, the next batch begins with a new connection.
-                _close(connection)
+                close(connection)
                 connection = self._new_writer()
-        _close(connection)
+        close(connection)
+        self._turns.close()
 
     def _new_writer(self) -> peewee.SqliteDatabase:
-        return peewee.SqliteDatabase(str(self.path), pragmas=self._pragmas, autoconnect=False)
+        return peewee.SqliteDatabase(
+            str(self.path), pragmas=self._pragmas, autoconnect=False, cached_statements=CACHED_STATEMENTS
+        )
 
-    def _next_batch(self) -> tuple[list[_Item[Any]], bool]:
-        """Return what is queued, at least one item, and whether the end was asked for."""
-        item = self._queue.get()
-        batch: list[_Item[Any]] = []
-        while item is not None:
-            batch.append(item)
-            if len(batch) == MAX_BATCH:
-                return batch, False
+    def _taken(self, first: Pending[Any]) -> Iterator[Pending[Any]]:
+        """Yield `first`, and then what is queued by the time that it is asked for."""
+        yield first
+        for _ in range(MAX_BATCH - 1):
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
-                return batch, False
-        return batch, True
+                return
+            if item is None:
+                self._queue.put(None)  # the mark of the end stays the last
+                return
+            yield item
 
-    def _run_batch(self, connection: peewee.SqliteDatabase, batch: list[_Item[Any]]) -> bool:
-        """Run and commit a batch and tell the callers; False when the connection is to be given up."""
+    def _run_batch(self, connection: peewee.SqliteDatabase, first: Pending[Any]) -> bool:
+        """Run and commit `first` and what comes meanwhile, and tell the callers; False when the connection is to be
+        given up."""
         transaction = Transaction(connection)
+        taken = self._taken(first)
+        batch: list[Pending[Any]] = []
+        errors: list[Exception | None] = []
         try:
             connection.connect(reuse_if_open=True)
-            connection.execute_sql("BEGIN IMMEDIATE")
-            failed = [(item, error) for item in batch if (error := self._run_item(connection, transaction, item))]
-            connection.execute_sql("COMMIT")
+            with self._turns.taken():
+                connection.execute_sql("BEGIN IMMEDIATE")
+                for item in taken:
+                    batch.append(item)
+                    errors.append(_run_item(connection, transaction, item, first=not errors))
+                connection.execute_sql("COMMIT")
         except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error) as error:
-            for item in batch:
-                item.finish(Unavailable(f"the database cannot be written: {error}"))
+            for item in batch or taken:  # those who could not even begin need not wait in turn for a lock
+                item._finish(Unavailable(f"the database cannot be written: {error}"))
             return False
         self._wake_all(transaction.to_wake)
-        errors = dict(failed)
-        for item in batch:
-            item.finish(errors.get(item))
+        for item, raised in zip(batch, errors, strict=True):
+            item._finish(raised)
         return True
 
     def _wake_all(self, roles: Iterable[str]) -> None:
@@ -236,28 +275,31 @@ class Database:
             except Exception:  # it is committed; a lost wake-up costs latency only
                 log.warning("role not woken", role=role, exc_info=True)
 
-    def _run_item(
-        self, connection: peewee.SqliteDatabase, transaction: Transaction, item: _Item[Any]
-    ) -> BaseException | None:
-        """Run one item in a savepoint; return what it raised, its own changes undone."""
+
+def _run_item(
+    connection: peewee.SqliteDatabase, transaction: Transaction, item: Pending[Any], first: bool
+) -> Exception | None:
+    """Run an item of an open transaction; return what it raised, its own changes undone. The first needs no savepoint:
+    its changes are all there are."""
+    if not first:
         connection.execute_sql("SAVEPOINT item")
-        try:
-            item.result = item.fn(transaction)
-        except Exception as error:
-            # A full disk rolls the whole transaction back by itself; then this raises and the batch fails.
-            connection.execute_sql("ROLLBACK TO item")
-            connection.execute_sql("RELEASE item")
-            return _translated(error)
-        connection.execute_sql("RELEASE item")
-        return None
-
-
-def _translated(error: Exception) -> Exception:
-    if isinstance(error, _ERRORS) and not isinstance(error, _BUGS):
-        return Unavailable(f"the database cannot be written: {error}")
+    error = _error_of(item, transaction)
+    # A full disk rolls the whole transaction back by itself; then undoing raises and the batch fails.
+    ended = _UNDONE[first] if error else _KEPT[first]
+    for statement in ended:
+        connection.execute_sql(statement)
     return error
 
 
-def _close(connection: peewee.SqliteDatabase) -> None:
-    with suppress(peewee.DatabaseError, sqlite3.Error):
-        connection.close()
+def _error_of(item: Pending[Any], transaction: Transaction) -> Exception | None:
+    try:
+        item._run(transaction)
+    except Exception as error:
+        return _translated(error)
+    return None
+
+
+def _translated(error: Exception) -> Exception:
+    if isinstance(error, ERRORS) and not isinstance(error, _BUGS):
+        return Unavailable(f"the database cannot be written: {error}")
+    return error

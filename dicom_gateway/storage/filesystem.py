@@ -18,6 +18,10 @@ class FileSystem:
         """Write some of `data`; return how many bytes."""
         return os.write(descriptor, data)
 
+    def truncate(self, descriptor: int, length: int) -> None:
+        """Cut a file to `length` bytes."""
+        os.ftruncate(descriptor, length)
+
     def sync(self, descriptor: int) -> None:
         """Make the contents of a file durable."""
         os.fsync(descriptor)

@@ -4,7 +4,7 @@ Gathers the candidates that the keys of an object point to; core.linking decides
 looked at again when an order or a performed step comes that may be meant.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial, reduce
 from operator import or_
 
@@ -16,6 +16,7 @@ from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.codec import load_performed_step
 from dicom_gateway.storage.database import Row, Transaction
 from dicom_gateway.storage.outbox import Outbox
+from dicom_gateway.storage.prepared import Statement, given, several
 from dicom_gateway.storage.tables import (
     InstanceRow,
     OrderRow,
@@ -30,16 +31,66 @@ from dicom_gateway.storage.tables import (
 MAY_LINK_LATER = tuple(
     reason.value for reason in (LinkReason.NO_ORDER, LinkReason.SEVERAL_PROCEDURES, LinkReason.CANCELED)
 )
+WRONG_ENTRY_CODE = ("110514", "DCM")  # CID 9300, incorrect worklist entry selected
+
+_NAMING = Statement(
+    PerformedImageRow.select(PerformedImageRow.performed_uid).where(
+        PerformedImageRow.sop_instance_uid == given("sop_instance_uid")
+    )
+)
+_STEPS_OF = Statement(
+    PerformedLinkRow.select(PerformedLinkRow.order_id, PerformedLinkRow.step_id).where(
+        PerformedLinkRow.performed_uid.in_(several("performed_uids"))
+    )
+)
+_DOCUMENTS_OF = Statement(
+    PerformedStepRow.select(PerformedStepRow.document).where(
+        PerformedStepRow.sop_instance_uid.in_(several("performed_uids"))
+    )
+)
+_LAST_DOCUMENT_OF_STUDY = Statement(
+    PerformedStepRow.select(PerformedStepRow.document)
+    .join(PerformedReferenceRow, on=(PerformedReferenceRow.performed_uid == PerformedStepRow.sop_instance_uid))
+    .where(PerformedReferenceRow.study_instance_uid == given("study_instance_uid"))
+    .order_by(PerformedStepRow.created_at.desc())
+    .limit(1)
+)
+_Named, _ByNumber, _ByOriginalNumber = OrderRow.alias(), OrderRow.alias(), OrderRow.alias()
+_OfStudy = StepRow.alias()
+_CANDIDATES = Statement(
+    StepRow.select(
+        StepRow.order_id,
+        StepRow.requested_procedure_id,
+        StepRow.study_instance_uid,
+        StepRow.step_id,
+        StepRow.status,
+        StepRow.modality,
+        StepRow.accession_number,
+        StepRow.patient_id,
+        OrderRow.issuer,
+        StepRow.original_step_id,
+        StepRow.original_procedure_id,
+        OrderRow.original_accession_number,
+    )
+    .join(OrderRow, on=(OrderRow.id == StepRow.order_id))
+    .where(
+        StepRow.order_id.in_(
+            _OfStudy.select(_OfStudy.order_id).where(_OfStudy.study_instance_uid.in_(several("study_uids")))
+            + _ByNumber.select(_ByNumber.id).where(_ByNumber.accession_number.in_(several("numbers")))
+            + _ByOriginalNumber.select(_ByOriginalNumber.id).where(
+                _ByOriginalNumber.original_accession_number.in_(several("numbers"))
+            )
+            + _Named.select(_Named.id).where(_Named.id.in_(several("order_ids")))
+        )
+    )
+    .order_by(OrderRow.created_at, StepRow.key)
+)
 
 
 def link_instance(tx: Transaction, header: InstanceHeader) -> Link:
     """Decide where a received object belongs."""
-    naming = tx.values(
-        PerformedImageRow.select(PerformedImageRow.performed_uid).where(
-            PerformedImageRow.sop_instance_uid == header.sop_instance_uid
-        )
-    )
-    if _of_wrong_entry(tx, {*naming, *header.performed_step_uids} or _last_of_study(tx, header.study_instance_uid)):
+    naming = tx.values(_NAMING, sop_instance_uid=header.sop_instance_uid)
+    if _of_wrong_entry(tx, {*naming, *header.performed_step_uids}, header.study_instance_uid):
         return Link(LinkReason.WRONG_ENTRY)
     performed = _steps_of(tx, header.performed_step_uids)
     named_by = _steps_of(tx, naming)
@@ -75,16 +126,7 @@ def candidates(tx: Transaction, keys: LinkKeys) -> list[Candidate]:
     uids = {keys.study_instance_uid, *(r.study_instance_uid for r in keys.references)} - {""}
     numbers = {keys.accession_number.strip(), *(r.accession_number.strip() for r in keys.references)} - {""}
     order_ids = {order_id for order_id, _ in (*keys.performed, *keys.named_by)}
-    order_ids |= set(tx.values(StepRow.select(StepRow.order_id).where(StepRow.study_instance_uid.in_(list(uids)))))
-    for column in (OrderRow.accession_number, OrderRow.original_accession_number):
-        order_ids |= set(tx.values(OrderRow.select(OrderRow.id).where(column.in_(list(numbers)))))
-    query = (
-        StepRow.select(StepRow, OrderRow.issuer, OrderRow.original_accession_number)
-        .join(OrderRow, on=(OrderRow.id == StepRow.order_id))
-        .where(StepRow.order_id.in_(list(order_ids)))
-        .order_by(OrderRow.created_at, StepRow.key)
-    )
-    return [_candidate(row) for row in tx.rows(query)] if order_ids else []
+    return [_candidate(row) for row in tx.rows(_CANDIDATES, study_uids=uids, numbers=numbers, order_ids=order_ids)]
 
 
 def _candidate(row: Row) -> Candidate:
@@ -107,15 +149,8 @@ def _candidate(row: Row) -> Candidate:
 def _steps_of(tx: Transaction, performed_uids: Sequence[str]) -> tuple[tuple[str, str], ...]:
     if not performed_uids:
         return ()
-    rows = tx.rows(
-        PerformedLinkRow.select(PerformedLinkRow.order_id, PerformedLinkRow.step_id).where(
-            PerformedLinkRow.performed_uid.in_(list(performed_uids))
-        )
-    )
+    rows = tx.rows(_STEPS_OF, performed_uids=performed_uids)
     return tuple((row["order_id"], row["step_id"]) for row in rows)
-
-
-WRONG_ENTRY_CODE = ("110514", "DCM")  # CID 9300, incorrect worklist entry selected
 
 
 def is_wrong_entry(performed: PerformedStep) -> bool:
@@ -124,34 +159,25 @@ def is_wrong_entry(performed: PerformedStep) -> bool:
     return reason is not None and (reason.value, reason.scheme) == WRONG_ENTRY_CODE
 
 
-def _last_of_study(tx: Transaction, study_instance_uid: str) -> set[str]:
-    """Return the last performed step that was reported for a study: an image that names none is taken to be its."""
-    query = (
-        PerformedStepRow.select(PerformedStepRow.sop_instance_uid)
-        .join(PerformedReferenceRow, on=(PerformedReferenceRow.performed_uid == PerformedStepRow.sop_instance_uid))
-        .where(PerformedReferenceRow.study_instance_uid == study_instance_uid)
-        .order_by(PerformedStepRow.created_at.desc())
+def _of_wrong_entry(tx: Transaction, performed_uids: Collection[str], study_instance_uid: str) -> bool:
+    """Say whether a performed step of an image was of the wrong entry; an image that belongs to none is taken to be of
+    the last that was reported for its study."""
+    documents = (
+        tx.values(_DOCUMENTS_OF, performed_uids=performed_uids)
+        if performed_uids
+        else tx.values(_LAST_DOCUMENT_OF_STUDY, study_instance_uid=study_instance_uid)
     )
-    return set(tx.values(query.limit(1)))
-
-
-def _of_wrong_entry(tx: Transaction, performed_uids: Iterable[str]) -> bool:
-    if not performed_uids:
-        return False
-    documents = tx.values(
-        PerformedStepRow.select(PerformedStepRow.document).where(
-            PerformedStepRow.sop_instance_uid.in_(list(performed_uids))
-        )
-    )
-    return any(is_wrong_entry(load_performed_step(document)) for document in documents)
+    # A document names every image of its step: it is read only if the code stands anywhere in it.
+    return any(WRONG_ENTRY_CODE[0] in text and is_wrong_entry(load_performed_step(text)) for text in documents)
 
 
 def started_by(tx: Transaction, link: Link) -> dict[str, StepEvent]:
     """Return the steps that an image starts, by step id: none where it could be of several steps and a performed step
     speaks for one of them, because that device will speak for the others as well."""
-    if len(link.steps) > 1 and study_rows.reported_of(tx, link.order_id, [step.step_id for step in link.steps]):
-        return {}
-    return {step.step_id: StepEvent.START for step in link.steps if step.step_status in OPEN}
+    events = {step.step_id: StepEvent.START for step in link.steps if step.step_status in OPEN}
+    if not events or len(link.steps) == 1:
+        return events
+    return {} if study_rows.reported_of(tx, link.order_id, [step.step_id for step in link.steps]) else events
 
 
 def link_waiting_images(

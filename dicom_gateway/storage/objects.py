@@ -5,14 +5,19 @@ The durable write: bytes into `spool/<process>/`, fsync of the file, rename to `
 folder; after that the caller commits the row, and only then is success answered. A failed fsync is never retried on the
 same file. Each process holds an OS lock on its spool folder while it lives; the sweep takes only folders whose lock it
 gets, and moves a final object that no row knows to `quarantine/` after ten minutes.
+
+Free space is looked at when an object begins and again after each 16 MiB of it, so that all files being written go
+below the reserve by 16 MiB each at most, beyond what they announced.
 """
 
+import errno
 import hashlib
+import mmap
 import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -24,23 +29,30 @@ from dicom_gateway.storage.filesystem import FileSystem
 _NAME = re.compile(r"(objects|quarantine)/[0-9a-f]{2}/[0-9a-f]{32}\.dcm")
 ORPHAN_SECONDS = 600
 QUARANTINE_COPY_BYTES = 16 << 20
+SPACE_CHECK_BYTES = 16 << 20
 
 
 class SpoolFile:
-    """An object on its way to the store. Write, then `commit` or `discard`; a failure discards."""
+    """An object on its way to the store. Write, then `commit`, `quarantine` or `discard`; a failure discards."""
 
-    def __init__(self, store: "ObjectStore", path: Path) -> None:
+    def __init__(self, store: "ObjectStore", path: Path, expected_bytes: int) -> None:
         self._store = store
         self._path = path
         self._descriptor: int | None = store.files.create(path)
         self._hash = hashlib.sha256()
-        self._written = 0
+        self._size = 0
         self._offset = 0
+        self._room = max(expected_bytes, SPACE_CHECK_BYTES)  # up to this size free space has been looked at
 
     def write_head(self, data: bytes) -> None:
         """Write what stands before the data set: preamble and file meta information; it is not hashed."""
         self._write(memoryview(data))
-        self._offset = self._written
+        self._offset = self._size
+
+    @property
+    def written(self) -> int:
+        """How many bytes of the data set have been written."""
+        return self._size - self._offset
 
     def write(self, data: bytes | memoryview) -> None:
         """Write a part of the data set; raises Unavailable when the disk does not take it."""
@@ -51,15 +63,53 @@ class SpoolFile:
         """Return the hash (hex) of the data set written so far."""
         return self._hash.hexdigest()
 
+    @contextmanager
+    def data(self) -> Iterator[memoryview]:
+        """Lend the data set written so far, read-only and not in memory: the pages that are looked at are mapped.
+
+        Not after `commit`, `quarantine` or `discard`. Raises Unavailable and discards when the file cannot be read.
+        """
+        if not self.written:
+            yield memoryview(b"")
+            return
+        try:
+            with open(self._path, "rb") as file:
+                mapped = mmap.mmap(file.fileno(), self._size, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise self._failed(error) from error
+        whole = memoryview(mapped)
+        part = whole[self._offset :]
+        try:
+            yield part
+        finally:
+            part.release()
+            whole.release()
+            # Whoever still holds a piece of it, as an exception's traceback may, keeps the mapping until it lets go.
+            with suppress(BufferError):
+                mapped.close()
+
     def commit(self, transfer_syntax_uid: str, area: str = "objects") -> StoredObject:
         """Make the file durable under its final name and return where it is; raises Unavailable and leaves nothing."""
         name = f"{area}/{self._path.stem[:2]}/{self._path.stem}.dcm"
         try:
             self._finish(name)
         except OSError as error:
-            self.discard()
-            raise Unavailable(f"the disk did not take the object: {error.strerror}") from error
-        return StoredObject(name, transfer_syntax_uid, self._offset, self._written - self._offset, self.sha256())
+            raise self._failed(error) from error
+        return StoredObject(name, transfer_syntax_uid, self._offset, self.written, self.sha256())
+
+    def quarantine(self, transfer_syntax_uid: str) -> StoredObject:
+        """Make at most QUARANTINE_COPY_BYTES of the data set durable in quarantine and return where they are; length
+        and hash are those of what is kept. Raises Unavailable and leaves nothing."""
+        if self.written > QUARANTINE_COPY_BYTES:
+            with self.data() as data:
+                self._hash = hashlib.sha256(data[:QUARANTINE_COPY_BYTES])
+            self._size = self._offset + QUARANTINE_COPY_BYTES
+            assert self._descriptor is not None
+            try:
+                self._store.files.truncate(self._descriptor, self._size)
+            except OSError as error:
+                raise self._failed(error) from error
+        return self.commit(transfer_syntax_uid, "quarantine")
 
     def discard(self) -> None:
         """Remove the file; what cannot be removed now goes with its folder, at the end or in a sweep."""
@@ -84,13 +134,20 @@ class SpoolFile:
     def _write(self, data: memoryview) -> None:
         assert self._descriptor is not None
         try:
+            if self._size + len(data) > self._room:
+                if not self._store.has_room(len(data)):
+                    raise OSError(errno.ENOSPC, "the disk is nearly full")
+                self._room = self._size + len(data) + SPACE_CHECK_BYTES
             while data:
                 written = self._store.files.write(self._descriptor, data)
-                self._written += written
+                self._size += written
                 data = data[written:]
         except OSError as error:
-            self.discard()
-            raise Unavailable(f"the disk did not take the object: {error.strerror}") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> Unavailable:
+        self.discard()
+        return Unavailable(f"the disk did not take the object: {error.strerror}")
 
     def _remove(self) -> None:
         self._store.files.remove(self._path)
@@ -124,25 +181,30 @@ class ObjectStore:
             self.files.sync_folder(root)
 
     def open(self, expected_bytes: int = 0) -> SpoolFile:
-        """Begin a new object of about `expected_bytes`; raises Unavailable when the disk is full or nearly so."""
+        """Begin a new object of about `expected_bytes` (0: nobody knows); raises Unavailable when the disk is full or
+        nearly so."""
         try:
-            if self.files.free_bytes(self.root) < self._reserve + expected_bytes:
+            if not self.has_room(expected_bytes):
                 raise Unavailable("the disk is nearly full")
             try:
-                return self._new_file()
+                return self._new_file(expected_bytes)
             except FileNotFoundError:
                 self._forget_lost_spool()
-                return self._new_file()
+                return self._new_file(expected_bytes)
         except OSError as error:
             raise Unavailable(f"the disk does not take objects: {error.strerror}") from error
 
-    def _new_file(self) -> SpoolFile:
-        return SpoolFile(self, self._spool_folder() / f"{self._random_bits(128):032x}.part")
+    def _new_file(self, expected_bytes: int) -> SpoolFile:
+        return SpoolFile(self, self._spool_folder() / f"{self._random_bits(128):032x}.part", expected_bytes)
+
+    def has_room(self, more_bytes: int) -> bool:
+        """Say whether the reserve is left when `more_bytes` are written; raises OSError when the disk does not say."""
+        return self.files.free_bytes(self.root) >= self._reserve + more_bytes
 
     def has_space(self) -> bool:
         """Say whether more than the reserve is free."""
         try:
-            return self.files.free_bytes(self.root) >= self._reserve
+            return self.has_room(0)
         except OSError:
             return False
 

@@ -8,12 +8,58 @@ from dicom_gateway.core.envelope import ORDER_EVENTS, Event, StudyFacts
 from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
 from dicom_gateway.core.orders import with_steps
 from dicom_gateway.core.status import HIDDEN_FROM_WORKLIST, StepEvent, advance
+from dicom_gateway.core.worklist_keys import name_index
 from dicom_gateway.storage import audit
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.codec import dump_order, load_order
 from dicom_gateway.storage.database import Row, Transaction
 from dicom_gateway.storage.outbox import Outbox
+from dicom_gateway.storage.prepared import Statement, columns, given
 from dicom_gateway.storage.tables import CounterRow, OrderRow, StationRow, StepRow
+
+_IDENTITY = ("id", "source", "placer_order_number", "created_at")
+_VALUES = (
+    "status",
+    "version",
+    "changed_at",
+    "accession_number",
+    "original_accession_number",
+    "patient_id",
+    "issuer",
+    "document",
+)
+_STEP_VALUES = (
+    "procedure_position",
+    "step_position",
+    "requested_procedure_id",
+    "original_procedure_id",
+    "study_instance_uid",
+    "original_step_id",
+    "status",
+    "shown",
+    "modality",
+    "start_date",
+    "start_utc",
+    "patient_id",
+    "patient_name",
+    "accession_number",
+)
+_LOAD = Statement(OrderRow.select(OrderRow.document).where(OrderRow.id == given("order_id")))
+_PUT = Statement(
+    OrderRow.insert(**columns(_IDENTITY + _VALUES)).on_conflict(
+        conflict_target=[OrderRow.id], preserve=[getattr(OrderRow, name) for name in _VALUES]
+    )
+)
+_PUT_STEP = Statement(
+    StepRow.insert(**columns(("order_id", "step_id", *_STEP_VALUES)))
+    .on_conflict(
+        conflict_target=[StepRow.order_id, StepRow.step_id],
+        preserve=[getattr(StepRow, name) for name in _STEP_VALUES],
+    )
+    .returning(StepRow.key)
+)
+_FORGET_STATIONS = Statement(StationRow.delete().where(StationRow.step_key == given("step_key")))
+_PUT_STATION = Statement(StationRow.insert(**columns(("ae_title", "shown", "start_date", "start_utc", "step_key"))))
 
 FactsOf = Callable[[Order], StudyFacts | None]  # what an event says of a study of the order
 
@@ -30,32 +76,26 @@ def count(tx: Transaction, name: str) -> int:
 
 def load(tx: Transaction, order_id: str) -> Order | None:
     """Return an order by its id."""
-    document = tx.value(OrderRow.select(OrderRow.document).where(OrderRow.id == order_id))
+    document = tx.value(_LOAD, order_id=order_id)
     return load_order(document) if document is not None else None
 
 
 def put(tx: Transaction, order: Order, now: int) -> None:
     """Write an order and its steps, new or changed."""
-    values = {
-        "status": order.status.value,
-        "version": order.version,
-        "changed_at": now,
-        "accession_number": order.accession_number,
-        "original_accession_number": order.original_accession_number,
-        "patient_id": order.patient.id,
-        "issuer": order.patient.issuer,
-        "document": dump_order(order),
-    }
-    identity = {
-        "id": order.id,
-        "source": order.source,
-        "placer_order_number": order.placer_order_number,
-        "created_at": order.created_at,
-    }
     tx.execute(
-        OrderRow.insert(**identity, **values).on_conflict(
-            conflict_target=[OrderRow.id], update={getattr(OrderRow, name): value for name, value in values.items()}
-        )
+        _PUT,
+        id=order.id,
+        source=order.source,
+        placer_order_number=order.placer_order_number,
+        created_at=order.created_at,
+        status=order.status.value,
+        version=order.version,
+        changed_at=now,
+        accession_number=order.accession_number,
+        original_accession_number=order.original_accession_number,
+        patient_id=order.patient.id,
+        issuer=order.patient.issuer,
+        document=dump_order(order),
     )
     for p, procedure in enumerate(order.procedures):
         for s, step in enumerate(procedure.steps):
@@ -66,33 +106,36 @@ def _put_step(
     tx: Transaction, order: Order, p: int, procedure: RequestedProcedure, s: int, step: ScheduledStep
 ) -> None:
     start_date = step.start.strftime("%Y%m%d")
-    values = {
-        "procedure_position": p,
-        "step_position": s,
-        "requested_procedure_id": procedure.id,
-        "original_procedure_id": procedure.original_id,
-        "study_instance_uid": procedure.study_instance_uid,
-        "original_step_id": step.original_id,
-        "status": step.status.value,
-        "shown": int(step.status not in HIDDEN_FROM_WORKLIST),
-        "modality": step.modality,
-        "start_date": start_date,
-        "start_utc": step.start_utc,
-        "patient_id": order.patient.id,
-        "accession_number": order.accession_number,
-    }
-    query = (
-        StepRow.insert(order_id=order.id, step_id=step.id, **values)
-        .on_conflict(
-            conflict_target=[StepRow.order_id, StepRow.step_id],
-            update={getattr(StepRow, name): value for name, value in values.items()},
-        )
-        .returning(StepRow.key)
+    shown = int(step.status not in HIDDEN_FROM_WORKLIST)
+    [stored] = tx.returning(
+        _PUT_STEP,
+        order_id=order.id,
+        step_id=step.id,
+        procedure_position=p,
+        step_position=s,
+        requested_procedure_id=procedure.id,
+        original_procedure_id=procedure.original_id,
+        study_instance_uid=procedure.study_instance_uid,
+        original_step_id=step.original_id,
+        status=step.status.value,
+        shown=shown,
+        modality=step.modality,
+        start_date=start_date,
+        start_utc=step.start_utc,
+        patient_id=order.patient.id,
+        patient_name=name_index(order.patient.name),
+        accession_number=order.accession_number,
     )
-    key = tx.returning(query)[0]["key"]
-    tx.execute(StationRow.delete().where(StationRow.step_key == key))
-    rows = ({"ae_title": t, "start_date": start_date, "step_key": key} for t in dict.fromkeys(step.station_ae_titles))
-    tx.insert_all(StationRow, rows)
+    tx.execute(_FORGET_STATIONS, step_key=stored["key"])
+    for ae_title in dict.fromkeys(step.station_ae_titles):
+        tx.execute(
+            _PUT_STATION,
+            ae_title=ae_title,
+            shown=shown,
+            start_date=start_date,
+            start_utc=step.start_utc,
+            step_key=stored["key"],
+        )
 
 
 def change(

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+import peewee
+
 from dicom_gateway.core.envelope import Event, EventType
 from dicom_gateway.core.identifiers import Minter
 from dicom_gateway.core.model import Order
@@ -31,6 +33,7 @@ class OrderFilter:
     patient_id: str = ""
     accession_number: str = ""
     source: str = ""
+    placer_order_number: str = ""
     limit: int = 100
     after: tuple[int, str] | None = None
 
@@ -153,10 +156,24 @@ def _order_conditions(wanted: OrderFilter) -> list[Any]:
     if wanted.accession_number:
         number = wanted.accession_number
         conditions.append((OrderRow.accession_number == number) | (OrderRow.original_accession_number == number))
+    if wanted.placer_order_number:
+        conditions.append(OrderRow.placer_order_number == wanted.placer_order_number)
+        if not wanted.source:  # the unique key begins with the source; sources are few
+            conditions.append(OrderRow.source.in_(_sources()))
     if wanted.after:
         at, order_id = wanted.after
         conditions.append((OrderRow.created_at < at) | ((OrderRow.created_at == at) & (OrderRow.id < order_id)))
     return conditions
+
+
+def _sources() -> Any:
+    """Return the query for every source, each found by one step along an index."""
+    rows = OrderRow.alias()
+    first = rows.select(peewee.fn.MIN(rows.source).alias("source")).cte("sources", recursive=True, columns=("source",))
+    later = OrderRow.alias()
+    following = later.select(peewee.fn.MIN(later.source)).where(later.source > first.c.source)
+    more = first.union_all(peewee.Select((first,), (following,)).where(first.c.source.is_null(False)))
+    return more.select_from(more.c.source).where(more.c.source.is_null(False))
 
 
 def _step_conditions(wanted: OrderFilter) -> list[Any]:

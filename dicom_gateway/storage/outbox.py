@@ -143,19 +143,12 @@ class Outbox:
 
     def _first_in_line(self, target: str) -> Any:
         """Return the condition: pending, to this target unless it is paused, nothing before it in its line."""
-        earlier = DeliveryRow.alias()
-        held_back = earlier.select(earlier.key).where(
-            earlier.target == DeliveryRow.target,
-            earlier.subject == DeliveryRow.subject,
-            earlier.status == DeliveryStatus.PENDING.value,
-            earlier.key < DeliveryRow.key,
-        )
         paused = TargetRow.select(TargetRow.name).where(TargetRow.paused_at.is_null(False))
         return (
             (DeliveryRow.status == DeliveryStatus.PENDING.value)
             & (DeliveryRow.target == target)
             & DeliveryRow.target.not_in(paused)
-            & ~fn.EXISTS(held_back)
+            & ~fn.EXISTS(_earlier())
         )
 
     def finish(
@@ -210,19 +203,26 @@ class Outbox:
         query = TargetRow.select().where(TargetRow.paused_at.is_null(False))
         return {row["name"]: row["reason"] for row in self._database.read(lambda tx: tx.rows(query))}
 
-    def deliveries(self, status: str = "", target: str = "", limit: int = 100) -> Sequence[Row]:
-        """Return deliveries with their event's type, newest first."""
+    def deliveries(
+        self, status: str = "", target: str = "", limit: int = 100, before: int | None = None
+    ) -> Sequence[Row]:
+        """Return deliveries with their event's type, newest first; `before` is the key of the last one seen.
+
+        The detail of one that waits for another of its line says for which.
+        """
         query = (
-            DeliveryRow.select(DeliveryRow, EventRow.type, EventRow.order_id, EventRow.study_instance_uid)
+            DeliveryRow.select(DeliveryRow, EventRow.type, EventRow.order_id, EventRow.study_instance_uid, _waits_for())
             .join(EventRow, on=(EventRow.id == DeliveryRow.event_id))
             .order_by(DeliveryRow.key.desc())
             .limit(limit)
         )
+        if before is not None:
+            query = query.where(DeliveryRow.key < before)
         if status:
             query = query.where(DeliveryRow.status == status)
         if target:
             query = query.where(DeliveryRow.target == target)
-        return self._database.read(lambda tx: tx.rows(query))
+        return [_shown(row) for row in self._database.read(lambda tx: tx.rows(query))]
 
     def event(self, event_id: str) -> Row:
         """Return an event with its envelope and its deliveries; raises NotFound."""
@@ -231,7 +231,8 @@ class Outbox:
             row = tx.row(EventRow.select().where(EventRow.id == event_id))
             if row is None:
                 raise NotFound(f"no event {event_id}")
-            deliveries = tx.rows(DeliveryRow.select().where(DeliveryRow.event_id == event_id).order_by(DeliveryRow.key))
+            query = DeliveryRow.select(DeliveryRow, _waits_for()).where(DeliveryRow.event_id == event_id)
+            deliveries = [_shown(delivery) for delivery in tx.rows(query.order_by(DeliveryRow.key))]
             return {**row, "envelope": json.loads(row["envelope"]), "deliveries": deliveries}
 
         return self._database.read(run)
@@ -268,6 +269,29 @@ class Outbox:
         ).group_by(DeliveryRow.target, DeliveryRow.status)
         rows = self._database.read(lambda tx: tx.rows(query))
         return {(row["target"], row["status"]): row["n"] for row in rows}
+
+
+_EARLIER = DeliveryRow.alias()
+
+
+def _earlier() -> Any:
+    """Return the query for the pending deliveries that stand before a delivery in its line."""
+    return _EARLIER.select(_EARLIER.event_id).where(
+        _EARLIER.target == DeliveryRow.target,
+        _EARLIER.subject == DeliveryRow.subject,
+        _EARLIER.status == DeliveryStatus.PENDING.value,
+        _EARLIER.key < DeliveryRow.key,
+    )
+
+
+def _waits_for() -> Any:
+    return _earlier().order_by(_EARLIER.key).limit(1).alias("waits_for")
+
+
+def _shown(row: Row) -> Row:
+    waits_for = row.pop("waits_for")
+    waits = waits_for is not None and row["status"] == DeliveryStatus.PENDING.value
+    return {**row, "detail": f"waits for {waits_for}"} if waits else row
 
 
 def _claimed(row: Row, event: Row) -> Claimed:

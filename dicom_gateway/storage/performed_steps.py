@@ -43,7 +43,7 @@ class PerformedStepStore:
 
         def run(tx: Transaction) -> None:
             if _load(tx, performed.sop_instance_uid) is not None:
-                raise DuplicateInstance(f"performed step {performed.sop_instance_uid} exists")
+                raise DuplicateInstance("this performed step exists")
             _put(tx, performed, now)
             audit.record(tx, now, actor, "performed step created", f"performed step {performed.sop_instance_uid}")
             for position, reference in enumerate(performed.references):

@@ -17,6 +17,7 @@ from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.database import Database, Transaction
 from dicom_gateway.storage.linker import alarm_waiting, link_instance, started_by
 from dicom_gateway.storage.outbox import Outbox
+from dicom_gateway.storage.prepared import Statement, given, several
 from dicom_gateway.storage.tables import (
     InstanceRow,
     OrderRow,
@@ -25,6 +26,40 @@ from dicom_gateway.storage.tables import (
     QuarantineRow,
     StudyRow,
 )
+
+_FIND_SAME = Statement(
+    InstanceRow.select()
+    .where(
+        InstanceRow.sop_instance_uid == given("sop_instance_uid"),
+        InstanceRow.transfer_syntax_uid == given("transfer_syntax_uid"),
+        InstanceRow.sha256 == given("sha256"),
+    )
+    .limit(1)
+)
+_VERSIONS = Statement(
+    InstanceRow.select(InstanceRow.transfer_syntax_uid, InstanceRow.sha256, InstanceRow.version).where(
+        InstanceRow.sop_instance_uid == given("sop_instance_uid")
+    )
+)
+
+
+def _look_soon_if_all_here() -> Statement:
+    """Return what makes a study due when performed steps name images of some steps, and none is lacking but this."""
+    named = (
+        PerformedImageRow.select(PerformedImageRow.sop_instance_uid)
+        .join(PerformedLinkRow, on=(PerformedLinkRow.performed_uid == PerformedImageRow.performed_uid))
+        .where(PerformedLinkRow.order_id == given("order_id"), PerformedLinkRow.step_id.in_(several("step_ids")))
+    )
+    here = InstanceRow.select(InstanceRow.key).where(InstanceRow.sop_instance_uid == PerformedImageRow.sop_instance_uid)
+    lacking = named.where(PerformedImageRow.sop_instance_uid != given("sop_instance_uid"), ~fn.EXISTS(here))
+    return Statement(
+        StudyRow.update(due_at=given("now")).where(
+            StudyRow.study_instance_uid == given("study_instance_uid"), fn.EXISTS(named), ~fn.EXISTS(lacking)
+        )
+    )
+
+
+_LOOK_SOON_IF_ALL_HERE = _look_soon_if_all_here()
 
 
 class Received(StrEnum):
@@ -61,12 +96,11 @@ class StudyStore:
 
     def find_same(self, sop_instance_uid: str, transfer_syntax_uid: str, sha256: str) -> Instance | None:
         """Return the instance that has just these bytes."""
-        query = InstanceRow.select().where(
-            InstanceRow.sop_instance_uid == sop_instance_uid,
-            InstanceRow.transfer_syntax_uid == transfer_syntax_uid,
-            InstanceRow.sha256 == sha256,
+        row = self._database.read(
+            lambda tx: tx.row(
+                _FIND_SAME, sop_instance_uid=sop_instance_uid, transfer_syntax_uid=transfer_syntax_uid, sha256=sha256
+            )
         )
-        row = self._database.read(lambda tx: tx.row(query))
         return study_rows.instance_of(row) if row else None
 
     def restore(self, instance: Instance, stored: StoredObject) -> None:
@@ -107,7 +141,7 @@ class StudyStore:
             if version > 1:
                 audit.raise_alarm(tx, now, f"instance {kind.value}", header.sop_instance_uid, f"from {actor.who}")
             elif link.order_id:
-                self._start(tx, link, header, now, actor)
+                self._start(tx, link, study, now, actor)
             elif link.reason is LinkReason.PATIENT_DIFFERS or study.order_id:
                 alarm_waiting(tx, now, link.reason, header, actor)
             return kind
@@ -119,27 +153,11 @@ class StudyStore:
         known = study_rows.get_study(tx, uid)
         if known and not counted:
             return known
-        study = known or Study(
-            uid,
-            patient_id=header.patient_id.strip(),
-            issuer=header.issuer.strip(),
-            patient_name=header.patient_name,
-            accession_number=header.accession_number.strip(),
-            modality=header.modality,
-            started_at=now,
-        )
-        study = (
-            study_rows.linked(study, link, header)
-            if study.order_id or link.order_id
-            else study.evolve(link_reason=link.reason.value)
-        )
-        if study.order_id == link.order_id:
-            study = study.evolve(
-                modality=study.modality or header.modality, patient_name=study.patient_name or header.patient_name
-            )
+        study = _placed(known or _new_study(header, now), link, header)
+        write = study_rows.put_study if study != known else study_rows.count_image
         if counted:
             study = study.evolve(received=study.received + 1, last_received_at=now)
-        study_rows.put_study(tx, study, now + self._quiet)
+        write(tx, study, now + self._quiet)
         self._look_soon(tx, study, link, header, now)
         return study
 
@@ -147,29 +165,22 @@ class StudyStore:
         """Let the worker look at once when this is the last image that the performed steps of its steps name."""
         if study.reported_at is not None or not link.order_id:
             return
-        named = (
-            PerformedImageRow.select(PerformedImageRow.sop_instance_uid)
-            .join(PerformedLinkRow, on=(PerformedLinkRow.performed_uid == PerformedImageRow.performed_uid))
-            .where(
-                PerformedLinkRow.order_id == link.order_id,
-                PerformedLinkRow.step_id.in_([step.step_id for step in link.steps]),
-            )
+        made_due = tx.execute(
+            _LOOK_SOON_IF_ALL_HERE,
+            study_instance_uid=study.study_instance_uid,
+            order_id=link.order_id,
+            step_ids=[step.step_id for step in link.steps],
+            sop_instance_uid=header.sop_instance_uid,
+            now=now,
         )
-        here = InstanceRow.select(InstanceRow.key).where(
-            InstanceRow.sop_instance_uid == PerformedImageRow.sop_instance_uid
-        )
-        lacking = named.where(PerformedImageRow.sop_instance_uid != header.sop_instance_uid, ~fn.EXISTS(here))
-        if tx.value(named.limit(1)) is not None and tx.value(lacking.limit(1)) is None:
-            study_rows.set_study(tx, study.study_instance_uid, due_at=now)
+        if made_due:
             tx.wake("worker")
 
-    def _start(self, tx: Transaction, link: Link, header: InstanceHeader, now: int, actor: Actor) -> None:
+    def _start(self, tx: Transaction, link: Link, study: Study, now: int, actor: Actor) -> None:
         """Move the steps that a first image starts."""
-        order = order_rows.load(tx, link.order_id)
         events = started_by(tx, link)
-        if order and events:
-            study = study_rows.get_study(tx, header.study_instance_uid)
-            assert study is not None
+        order = order_rows.load(tx, link.order_id) if events else None
+        if order:
             facts = partial(study_rows.facts_of, tx, study=study)
             order_rows.move_steps(tx, self._outbox, order, events, now, actor, facts)
 
@@ -279,6 +290,31 @@ def _counted(tx: Transaction, studies: Sequence[Study]) -> Sequence[Study]:
     ]
 
 
+def _new_study(header: InstanceHeader, now: int) -> Study:
+    return Study(
+        header.study_instance_uid,
+        patient_id=header.patient_id.strip(),
+        issuer=header.issuer.strip(),
+        patient_name=header.patient_name,
+        accession_number=header.accession_number.strip(),
+        modality=header.modality,
+        started_at=now,
+    )
+
+
+def _placed(study: Study, link: Link, header: InstanceHeader) -> Study:
+    """Return the study with what one more of its images says of where it belongs."""
+    if study.order_id or link.order_id:
+        study = study_rows.linked(study, link, header)
+    elif study.link_reason != link.reason.value:
+        study = study.evolve(link_reason=link.reason.value)
+    if study.order_id == link.order_id and not (study.modality and study.patient_name):
+        study = study.evolve(
+            modality=study.modality or header.modality, patient_name=study.patient_name or header.patient_name
+        )
+    return study
+
+
 def _flags(header: InstanceHeader, kind: Received, link: Link) -> tuple[str, ...]:
     more = [kind.value] if kind is not Received.NEW else []
     if link.reason is LinkReason.PATIENT_DIFFERS:
@@ -288,10 +324,7 @@ def _flags(header: InstanceHeader, kind: Received, link: Link) -> tuple[str, ...
 
 def _compare(tx: Transaction, header: InstanceHeader, stored: StoredObject) -> tuple[Received, int]:
     """Return what the object is beside those of the same SOP Instance UID, and which version it would be."""
-    query = InstanceRow.select(InstanceRow.transfer_syntax_uid, InstanceRow.sha256, InstanceRow.version).where(
-        InstanceRow.sop_instance_uid == header.sop_instance_uid
-    )
-    known = tx.rows(query)
+    known = tx.rows(_VERSIONS, sop_instance_uid=header.sop_instance_uid)
     if not known:
         return Received.NEW, 1
     version = max(row["version"] for row in known) + 1

@@ -13,6 +13,7 @@ from dicom_gateway.core.model import Instance, InstanceHeader, Order, RequestedP
 from dicom_gateway.core.status import OPEN, PerformedStatus, StepStatus
 from dicom_gateway.storage.codec import dump_header, load_header
 from dicom_gateway.storage.database import Row, Transaction
+from dicom_gateway.storage.prepared import Statement, columns, given, several
 from dicom_gateway.storage.tables import (
     InstanceRow,
     PerformedImageRow,
@@ -38,6 +39,59 @@ _STUDY_FIELDS = (
     "evidence",
     "received",
 )
+_INSTANCE_FIELDS = (
+    "sop_instance_uid",
+    "version",
+    "current",
+    "sop_class_uid",
+    "study_instance_uid",
+    "series_instance_uid",
+    "accession_number",
+    "transfer_syntax_uid",
+    "sha256",
+    "object_name",
+    "data_offset",
+    "data_length",
+    "received_at",
+    "calling_ae_title",
+    "order_id",
+    "step_id",
+    "link_reason",
+    "flags",
+    "header",
+)
+_GET_STUDY = Statement(
+    StudyRow.select(*(getattr(StudyRow, name) for name in _STUDY_FIELDS)).where(
+        StudyRow.study_instance_uid == given("study_instance_uid")
+    )
+)
+_PUT_STUDY = Statement(
+    StudyRow.insert(**columns((*_STUDY_FIELDS, "due_at"))).on_conflict(
+        conflict_target=[StudyRow.study_instance_uid],
+        preserve=[getattr(StudyRow, name) for name in (*_STUDY_FIELDS[1:], "due_at")],
+    )
+)
+_COUNT_IMAGE = Statement(
+    StudyRow.update(**columns(("received", "last_received_at", "due_at"))).where(
+        StudyRow.study_instance_uid == given("study_instance_uid")
+    )
+)
+_ADD_INSTANCE = Statement(InstanceRow.insert(**columns(_INSTANCE_FIELDS)))
+_INSTANCES_OF = Statement(
+    InstanceRow.select()
+    .where(InstanceRow.study_instance_uid == given("study_instance_uid"), InstanceRow.current == 1)
+    .order_by(InstanceRow.key)
+)
+_REPORTED_OF = Statement(
+    PerformedLinkRow.select(PerformedLinkRow.step_id, PerformedStepRow)
+    .join(PerformedStepRow, on=(PerformedStepRow.sop_instance_uid == PerformedLinkRow.performed_uid))
+    .where(PerformedLinkRow.order_id == given("order_id"), PerformedLinkRow.step_id.in_(several("step_ids")))
+)
+_IMAGES_OF = Statement(
+    PerformedImageRow.select(PerformedImageRow.sop_instance_uid).where(
+        PerformedImageRow.performed_uid == given("performed_uid")
+    )
+)
 
 
 def study_of(row: Row) -> Study:
@@ -47,18 +101,23 @@ def study_of(row: Row) -> Study:
 
 def get_study(tx: Transaction, study_instance_uid: str) -> Study | None:
     """Return a study by its UID."""
-    row = tx.row(StudyRow.select().where(StudyRow.study_instance_uid == study_instance_uid))
-    return study_of(row) if row else None
+    row = tx.row(_GET_STUDY, study_instance_uid=study_instance_uid)
+    return Study(**row) if row else None
 
 
 def put_study(tx: Transaction, study: Study, due_at: int | None) -> None:
     """Write a study, new or changed, and when to look at it again."""
-    values = {name: getattr(study, name) for name in _STUDY_FIELDS[1:]} | {"due_at": due_at}
+    tx.execute(_PUT_STUDY, due_at=due_at, **{name: getattr(study, name) for name in _STUDY_FIELDS})
+
+
+def count_image(tx: Transaction, study: Study, due_at: int) -> None:
+    """Write of a known study only how many images it has, when the last came, and when to look at it again."""
     tx.execute(
-        StudyRow.insert(study_instance_uid=study.study_instance_uid, **values).on_conflict(
-            conflict_target=[StudyRow.study_instance_uid],
-            update={getattr(StudyRow, name): value for name, value in values.items()},
-        )
+        _COUNT_IMAGE,
+        study_instance_uid=study.study_instance_uid,
+        received=study.received,
+        last_received_at=study.last_received_at,
+        due_at=due_at,
     )
 
 
@@ -107,7 +166,8 @@ def instance_of(row: Row) -> Instance:
 def add_instance(tx: Transaction, instance: Instance) -> int:
     """Index a received object; return its key."""
     header, stored = instance.header, instance.stored
-    query = InstanceRow.insert(
+    key = tx.execute(
+        _ADD_INSTANCE,
         sop_instance_uid=header.sop_instance_uid,
         version=instance.version,
         current=int(instance.current),
@@ -128,17 +188,13 @@ def add_instance(tx: Transaction, instance: Instance) -> int:
         flags=json.dumps(instance.flags),
         header=dump_header(header),
     )
-    return int(tx.execute(query))
+    return int(key)
 
 
 def instances_of(tx: Transaction, study_instance_uid: str) -> list[tuple[Instance, bool]]:
     """Return the current instances of a study in the order they came, each with whether an event has shown it."""
-    query = (
-        InstanceRow.select()
-        .where(InstanceRow.study_instance_uid == study_instance_uid, InstanceRow.current == 1)
-        .order_by(InstanceRow.key)
-    )
-    return [(instance_of(row), row["told_at"] is not None) for row in tx.rows(query)]
+    rows = tx.rows(_INSTANCES_OF, study_instance_uid=study_instance_uid)
+    return [(instance_of(row), row["told_at"] is not None) for row in rows]
 
 
 def relink_instance(tx: Transaction, key: int, link: Link) -> None:
@@ -158,22 +214,11 @@ def told(tx: Transaction, keys: Sequence[int], now: int) -> None:
 
 def reported_of(tx: Transaction, order_id: str, step_ids: Sequence[str]) -> dict[str, tuple[Reported, set[str]]]:
     """Return the performed steps of scheduled steps: by UID what was reported, and which of the steps it performs."""
-    links = tx.rows(
-        PerformedLinkRow.select(PerformedLinkRow.step_id, PerformedStepRow)
-        .join(PerformedStepRow, on=(PerformedStepRow.sop_instance_uid == PerformedLinkRow.performed_uid))
-        .where(PerformedLinkRow.order_id == order_id, PerformedLinkRow.step_id.in_(list(step_ids)))
-    )
     found: dict[str, tuple[Reported, set[str]]] = {}
-    for row in links:
+    for row in tx.rows(_REPORTED_OF, order_id=order_id, step_ids=step_ids):
         uid = row["sop_instance_uid"]
         if uid not in found:
-            images = frozenset(
-                tx.values(
-                    PerformedImageRow.select(PerformedImageRow.sop_instance_uid).where(
-                        PerformedImageRow.performed_uid == uid
-                    )
-                )
-            )
+            images = frozenset(tx.values(_IMAGES_OF, performed_uid=uid))
             found[uid] = (Reported(PerformedStatus(row["status"]), row["changed_at"], images), set())
         found[uid][1].add(row["step_id"])
     return found

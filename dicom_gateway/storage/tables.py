@@ -60,6 +60,7 @@ class StepRow(_Row):
     start_date = TextField()  # DA, local
     start_utc = BigIntegerField()
     patient_id = TextField()
+    patient_name = TextField()  # folded, to look it up
     accession_number = TextField()
 
     class Meta:
@@ -67,10 +68,12 @@ class StepRow(_Row):
 
 
 class StationRow(_Row):
-    """One station AE title of a scheduled step."""
+    """One station AE title of a scheduled step, with what of the step a query for that station goes by."""
 
     ae_title = TextField()
+    shown = IntegerField()
     start_date = TextField()
+    start_utc = BigIntegerField()
     step_key = BigIntegerField()
 
     class Meta:

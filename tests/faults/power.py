@@ -107,6 +107,11 @@ class ForgetfulDisk(FileSystem):
         self._call()
         return super().write(descriptor, data[: 16 * SECTOR])
 
+    def truncate(self, descriptor: int, length: int) -> None:
+        """Cut a file; that it is shorter is not synced."""
+        self._call()
+        super().truncate(descriptor, length)
+
     def sync(self, descriptor: int) -> None:
         """Remember the contents."""
         with self._power.guard:

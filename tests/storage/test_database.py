@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -97,8 +98,8 @@ def test_a_read_cannot_write(database: Database) -> None:
 class Gate:
     """Holds the writer thread in one item, so that what follows is one batch."""
 
-    def __init__(self, database: Database) -> None:
-        self._entered, self._open = threading.Event(), threading.Event()
+    def __init__(self, database: Database, then: Callable[[Transaction], Any] = lambda tx: None) -> None:
+        self._entered, self._open, self._then = threading.Event(), threading.Event(), then
         self._pool = ThreadPoolExecutor(16)
         self._first = self._pool.submit(database.write, self._hold)
         assert self._entered.wait(DEADLINE)
@@ -106,11 +107,12 @@ class Gate:
     def _hold(self, tx: Transaction) -> None:
         self._entered.set()
         assert self._open.wait(DEADLINE)
+        self._then(tx)
 
     def run(self, *calls: Callable[[], Any]) -> list[Any]:
         futures = [self._pool.submit(call) for call in calls]
         self._open.set()
-        self._first.result(DEADLINE)
+        self._first.exception(DEADLINE)
         with self._pool:
             return [future.exception(DEADLINE) or future.result() for future in futures]
 
@@ -133,6 +135,58 @@ def test_an_item_that_raises_rolls_back_alone(database: Database) -> None:
     )
     assert [type(result) for result in results] == [int, Conflict, peewee.IntegrityError, ZeroDivisionError, int]
     assert names(database) == ["good0", "good2"]
+
+
+def test_the_first_item_of_a_batch_rolls_back_alone(database: Database) -> None:
+    def bad(tx: Transaction) -> None:
+        put("bad")(tx)
+        raise Conflict("no")
+
+    gate = Gate(database, bad)
+    pending = [database.submit(put(f"good{n}")) for n in range(2)]
+    assert gate.run() == []
+    assert [type(item.wait()) for item in pending] == [int, int]
+    with pytest.raises(Conflict):
+        database.write(bad)
+    assert names(database) == ["good0", "good1"]
+
+
+def test_who_comes_while_a_transaction_is_open_shares_its_commit(path: Path) -> None:
+    commits: list[str] = []
+    database = Database(path, wake=commits.append)
+    gate = Gate(database)
+    pending = [database.submit(lambda tx: tx.wake("worker")) for _ in range(5)]
+    assert commits == []
+    gate.run()
+    for item in pending:
+        item.wait()
+    assert commits == ["worker"]
+    database.close()
+
+
+def test_submit_does_not_wait(database: Database) -> None:
+    gate = Gate(database)
+    good, bad = database.submit(put("good")), database.submit(lambda tx: 1 // 0)
+    assert names(database) == []
+    gate.run()
+    for _ in range(2):
+        assert type(good.wait()) is int
+        with pytest.raises(ZeroDivisionError):
+            bad.wait()
+    assert names(database) == ["good"]
+
+
+def test_all_who_wait_for_a_lock_are_told_at_once(path: Path) -> None:
+    database = Database(path, busy_seconds=0.5)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    begun = time.monotonic()
+    for item in [database.submit(put(f"x{n}")) for n in range(20)]:
+        with pytest.raises(Unavailable):
+            item.wait()
+    assert time.monotonic() - begun < 5  # one after the other: 10
+    other.close()
+    database.close()
 
 
 def test_what_a_write_returns(database: Database) -> None:
@@ -209,7 +263,8 @@ def test_close_is_idempotent_and_final(path: Path) -> None:
     database.write(put("x"))
     for _ in range(2):
         database.close()
-    for call in (lambda: database.write(put("y")), lambda: database.read(lambda tx: None), database.checkpoint):
+    write, read = (lambda: database.write(put("y"))), (lambda: database.read(lambda tx: None))
+    for call in (write, read, lambda: database.submit(put("y")), database.checkpoint):
         with pytest.raises(Unavailable, match="closed"):
             call()
 
@@ -279,7 +334,8 @@ def test_a_commit_is_synced(database: Database) -> None:
 
 def test_a_foreign_key_holds(database: Database) -> None:
     with pytest.raises(peewee.IntegrityError):
-        database.write(lambda tx: tx.execute(StationRow.insert(ae_title="X", start_date="20270101", step_key=9)))
+        station = StationRow.insert(ae_title="X", start_date="20270101", step_key=9, shown=1, start_utc=0)
+        database.write(lambda tx: tx.execute(station))
 
 
 def test_checkpoint_moves_the_log_into_the_file(database: Database, path: Path) -> None:

@@ -481,7 +481,8 @@ def test_a_cancelled_order_is_not_reopened_by_an_image(gateway_store: GatewaySto
     gateway_store.settle_all()
     assert gateway_store.statuses(order) == ["CANCELED", "CANCELED"]
     assert gateway_store.told() == ["order.canceled", "study.unmatched"]
-    assert gateway_store.order().status == "COMPLETED"  # ordered again: now somebody wants it
+    assert gateway_store.order().status == "CANCELED"  # a late retry
+    assert gateway_store.order(reason="cough").status == "COMPLETED"  # ordered again: now somebody wants it
     gateway_store.settle_all()
     assert gateway_store.told()[2:] == WHOLE
 

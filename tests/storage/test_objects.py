@@ -15,7 +15,7 @@ from dicom_gateway.core.model import StoredObject
 from dicom_gateway.errors import DamagedFile, Unavailable
 from dicom_gateway.operating_system import try_lock
 from dicom_gateway.storage.filesystem import FileSystem
-from dicom_gateway.storage.objects import ORPHAN_SECONDS, ObjectStore
+from dicom_gateway.storage.objects import ORPHAN_SECONDS, QUARANTINE_COPY_BYTES, SPACE_CHECK_BYTES, ObjectStore
 
 SYNTAX = "1.2.840.10008.1.2.1"
 HEAD, BODY = b"\0" * 128 + b"DICM", b"data set" * 1000
@@ -50,6 +50,10 @@ class Disk(FileSystem):
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         self._called("write")
         return super().write(descriptor, data[: self.chunk])
+
+    def truncate(self, descriptor: int, length: int) -> None:
+        self._called("truncate")
+        super().truncate(descriptor, length)
 
     def sync(self, descriptor: int) -> None:
         self._called("sync")
@@ -214,6 +218,34 @@ def test_the_reserve(open_store: Callable[..., ObjectStore], disk: Disk, free: i
     assert files(store) == []
 
 
+@pytest.mark.parametrize(("free", "taken"), [(1009, False), (1010, True)])
+def test_the_reserve_while_an_object_grows(
+    open_store: Callable[..., ObjectStore], disk: Disk, free: int, taken: bool
+) -> None:
+    store = open_store(reserve=1000)
+    disk.free = 1000
+    file = store.open()
+    disk.free = free
+    file.write(bytes(SPACE_CHECK_BYTES))
+    if taken:
+        file.write(bytes(10))
+        file.write(bytes(10))
+        file.discard()
+        assert disk.calls.count("free_bytes") == 2
+    else:
+        with pytest.raises(Unavailable, match="nearly full"):
+            file.write(bytes(10))
+    assert files(store) == [] and disk.open == set()
+
+
+def test_what_is_announced_is_looked_at_once(store: ObjectStore, disk: Disk) -> None:
+    file = store.open(3 * SPACE_CHECK_BYTES)
+    for _ in range(3):
+        file.write(bytes(SPACE_CHECK_BYTES))
+    file.discard()
+    assert disk.calls.count("free_bytes") == 1
+
+
 def test_has_space(open_store: Callable[..., ObjectStore], disk: Disk) -> None:
     store = open_store(reserve=1000)
     disk.free = 1000
@@ -336,6 +368,72 @@ def test_quarantine_is_an_area_of_its_own(store: ObjectStore) -> None:
     stored = put(store, area="quarantine")
     assert stored.name.startswith("quarantine/")
     assert store.exists(stored)
+
+
+def test_the_data_set_can_be_read_before_it_is_committed(store: ObjectStore) -> None:
+    file = store.open()
+    with file.data() as data:
+        assert bytes(data) == b""
+    file.write_head(HEAD)
+    with file.data() as data:
+        assert bytes(data) == b""
+    file.write(BODY)
+    with file.data() as data:
+        assert data == BODY and data.readonly and file.written == len(BODY)
+    with pytest.raises(ValueError, match="released"):
+        data[0]
+    file.write(b"more")
+    with file.data() as data:
+        assert data == BODY + b"more" and file.written == len(data)
+    assert store.path(file.commit(SYNTAX).name).read_bytes() == HEAD + BODY + b"more"
+
+
+def test_a_piece_of_the_data_set_that_somebody_keeps(store: ObjectStore) -> None:
+    file = store.open()
+    file.write(BODY)
+    with pytest.raises(KeyError), file.data() as data:
+        piece = data[8:16]
+        raise KeyError("not hidden by what closing says")
+    file.discard()
+    assert bytes(piece) == BODY[8:16]
+
+
+def test_a_data_set_that_is_gone(store: ObjectStore, disk: Disk) -> None:
+    file = store.open()
+    file.write(b"x")
+    shutil.rmtree(store.root / "spool")
+    with pytest.raises(Unavailable), file.data():
+        raise AssertionError("read")
+    assert disk.open == set()
+
+
+def refused(store: ObjectStore, body: bytes) -> StoredObject:
+    file = store.open()
+    file.write_head(HEAD)
+    file.write(body)
+    return file.quarantine(SYNTAX)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1], ids=["less", "limit", "more"])
+def test_quarantine_keeps_so_much_at_most(store: ObjectStore, disk: Disk, more: int) -> None:
+    body = random.Random(1).randbytes(QUARANTINE_COPY_BYTES + more)
+    kept = body[:QUARANTINE_COPY_BYTES]
+    stored = refused(store, body)
+    assert (stored.offset, stored.length, stored.sha256) == (len(HEAD), len(kept), hashlib.sha256(kept).hexdigest())
+    assert files(store) == [stored.name] and stored.name.startswith("quarantine/")
+    assert store.path(stored.name).read_bytes() == HEAD + kept
+    cut = ["truncate"] if more > 0 else []
+    at = disk.calls.index("sync")
+    assert disk.calls[at - len(cut) : at] == cut and disk.calls.count("truncate") == len(cut)
+    assert disk.open == set()
+
+
+@pytest.mark.parametrize("call", ["truncate", "sync", "rename", "sync_folder last"])
+def test_what_cannot_be_quarantined_leaves_nothing(store: ObjectStore, disk: Disk, call: str) -> None:
+    disk.fail(call, errno.EIO)
+    with pytest.raises(Unavailable):
+        refused(store, bytes(QUARANTINE_COPY_BYTES + 1))
+    assert files(store) == [] and disk.open == set()
 
 
 def test_thumbnails_have_a_path(store: ObjectStore) -> None:

@@ -1,5 +1,7 @@
 """What SQL leaves for the worklist: pages, stations, dates and statuses; matching itself is tested with core."""
 
+from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -8,7 +10,9 @@ from dicom_gateway.core.matching import Narrowing
 from dicom_gateway.core.model import Patient
 from dicom_gateway.core.status import StepStatus
 from dicom_gateway.storage import order_rows
-from dicom_gateway.storage.worklist import PAGE, Worklist
+from dicom_gateway.storage.database import Row, Transaction
+from dicom_gateway.storage.prepared import Statement
+from dicom_gateway.storage.worklist import PAGE, ScheduledItem, StepVersion, Worklist
 from tests.storage.builders import PMS, GatewayStore, a_procedure, a_step
 
 
@@ -49,6 +53,12 @@ def filled(gateway_store: GatewayStore) -> GatewayStore:
         ({"date_from": "20270115"}, "T2 T1 M1"),
         ({"date_to": "20270115"}, "Y1 T2 T1"),
         ({"date_from": "20270115", "date_to": "20270115"}, "T2 T1"),
+        ({"name_prefix": "roe"}, "Y1"),
+        ({"name_prefix": "roe^t", "station_ae_title": "NONE", "modality": "NONE"}, "Y1"),
+        ({"name_prefix": "d"}, "T2 T1 M1"),
+        ({"name_prefix": "doe^rex^"}, ""),
+        ({"name_prefix": "\U0010ffff"}, "Y1 T2 T1 M1"),
+        ({"name_prefix": "d\U0010ffff", "modality": "CR", "patient_id": "P-78"}, "T2"),
         ({"not_before": "20270116"}, "M1"),
         ({"not_before": "20270114", "date_from": "20270116"}, "M1"),
         ({"not_before": "20270116", "date_from": "20270114"}, "M1"),
@@ -88,7 +98,7 @@ def test_a_step_goes_and_comes_back_with_its_order(gateway_store: GatewayStore) 
     order = gateway_store.order()
     gateway_store.orders.cancel(order.id, PMS)
     assert found(gateway_store) == []
-    gateway_store.order()
+    gateway_store.order(reason="pain")
     assert found(gateway_store) == [order.steps()[0].id]
     gateway_store.create_mpps()
     assert found(gateway_store) == [order.steps()[0].id]
@@ -120,3 +130,168 @@ def test_no_connection_is_held_between_pages(gateway_store: GatewayStore) -> Non
     gateway_store.orders.cancel(first.order.id, PMS)
     gateway_store.database.checkpoint()
     assert 1 + len(list(items)) in (200, 250)
+
+
+def test_those_that_have_ended_come_after_those_that_are_shown(gateway_store: GatewayStore) -> None:
+    first = gateway_store.order("A-1", a_procedure(a_step(start="2027-01-15T08:00", id="EARLY")))
+    gateway_store.order("A-2", a_procedure(a_step(start="2027-01-16T08:00", id="LATE"), study_instance_uid="1.2.4"))
+    assert found(gateway_store, only_shown=False) == ["EARLY", "LATE"]
+    gateway_store.orders.cancel(first.id, PMS)
+    assert found(gateway_store, only_shown=False) == ["LATE", "EARLY"]
+    for narrowing in ({"modality": "DX"}, {"station_ae_title": "DX1"}, {"patient_id": "P-78"}):
+        assert sorted(found(gateway_store, only_shown=False, **narrowing)) == ["EARLY", "LATE"]
+        assert found(gateway_store, **narrowing) == ["LATE"]
+
+
+# --- what a page costs -----------------------------------------------------------------------------------------------
+
+FEW = {
+    "accession_number": "X",
+    "requested_procedure_id": "X",
+    "scheduled_procedure_step_id": "X",
+    "patient_id": "X",
+    "study_instance_uids": ("1.2",),
+}
+MANY = {
+    "station_ae_title": "X",
+    "modality": "DX",
+    "date_from": "20270101",
+    "date_to": "20270131",
+    "name_prefix": "doe",
+}
+
+
+def subsets(values: dict[str, Any]) -> list[dict[str, Any]]:
+    names = [combination for size in range(len(values) + 1) for combination in combinations(values, size)]
+    return [{name: values[name] for name in combination} for combination in names]
+
+
+class Watched:
+    """A database that notes how each statement is to be run."""
+
+    def __init__(self, store: GatewayStore) -> None:
+        self._database = store.database
+        self.plans: list[list[str]] = []
+        self.texts: list[str] = []
+
+    def read(self, fn: Callable[[Any], Any]) -> Any:
+        return self._database.read(lambda tx: fn(_Watching(self, tx)))
+
+
+class _Watching:
+    def __init__(self, watched: Watched, tx: Transaction) -> None:
+        self._watched = watched
+        self._tx = tx
+
+    def rows(self, statement: Statement, **values: Any) -> list[Row]:
+        text, flat = statement.on(self._tx._database, values)
+        plan = self._tx._database.execute_sql(f"EXPLAIN QUERY PLAN {text}", flat).fetchall()
+        self._watched.texts.append(text)
+        self._watched.plans.append([row[3] for row in plan])
+        return self._tx.rows(statement, **values)
+
+
+@pytest.fixture(scope="module")
+def two_pages(tmp_path_factory: pytest.TempPathFactory) -> GatewayStore:
+    """More than a page of steps that every one of MANY finds."""
+    store = GatewayStore(tmp_path_factory.mktemp("two_pages") / "gateway.sqlite3")
+    for start in range(0, PAGE + 50, 50):
+        steps = [a_step(id=f"S{start + n}", station_ae_titles=("X",)) for n in range(50)]
+        store.order(f"A-{start}", a_procedure(*steps, study_instance_uid=f"1.2.{start + 1}"))
+    return store
+
+
+@pytest.mark.parametrize("narrowing", subsets(MANY), ids=lambda narrowing: " ".join(narrowing) or "everything")
+def test_a_page_goes_along_an_index_and_sorts_nothing(two_pages: GatewayStore, narrowing: dict[str, Any]) -> None:
+    watched = Watched(two_pages)
+    items = list(Worklist(watched).candidates(Narrowing(**narrowing), False))  # type: ignore[arg-type]
+    assert len(items) == PAGE + 50
+    pages = [plan for plan, text in zip(watched.plans, watched.texts, strict=True) if "ORDER BY" in text]
+    assert len(pages) == 3  # two of those shown, one of those that have ended
+    for plan in pages:
+        assert all(line.startswith("SEARCH") for line in plan), plan
+        assert "shown=?" in plan[0]
+        dated, named = narrowing.keys() & {"date_from", "date_to"}, "name_prefix" in narrowing
+        assert ("patient_name" in plan[0]) == (named and not dated)
+        assert ("start_date" in plan[0]) == bool(dated or (plan is pages[1] and not named))
+
+
+@pytest.mark.parametrize(
+    "narrowing",
+    [{**few, **many} for few in subsets(FEW)[1:] for many in subsets(MANY)],
+    ids=" ".join,
+)
+def test_a_key_that_finds_few_is_what_is_looked_for(two_pages: GatewayStore, narrowing: dict[str, Any]) -> None:
+    watched = Watched(two_pages)
+    assert list(Worklist(watched).candidates(Narrowing(**narrowing), True)) == []  # type: ignore[arg-type]
+    (plan,) = watched.plans
+    columns = {"scheduled_procedure_step_id": "step_id", "study_instance_uids": "study_instance_uid"}
+    assert any(f"({columns.get(name, name)}=?" in plan[0] for name in FEW), plan
+
+
+class Remembered:
+    """Keeps the steps that it was given."""
+
+    def __init__(self) -> None:
+        self.items: dict[StepVersion, ScheduledItem] = {}
+        self.kept = 0
+
+    def get(self, version: StepVersion) -> ScheduledItem | None:
+        return self.items.get(version)
+
+    def keep(self, item: ScheduledItem) -> ScheduledItem:
+        self.kept += 1
+        return self.items.setdefault(item.version, item)
+
+
+def test_an_order_is_read_once_a_version(gateway_store: GatewayStore) -> None:
+    gateway_store.order("A-1", a_procedure(a_step(id="S1"), a_step(id="S2")))
+    gateway_store.order("A-2", a_procedure(a_step(id="S3"), study_instance_uid="1.2.4"))
+    remembered, watched = Remembered(), Watched(gateway_store)
+    worklist = Worklist(watched)  # type: ignore[arg-type]
+    for reads in (1, 0):
+        watched.texts.clear()
+        items = list(worklist.candidates(Narrowing(), True, "", remembered))
+        assert [item.step.id for item in items] == ["S1", "S2", "S3"]
+        assert sum("document" in text for text in watched.texts) == reads
+    gateway_store.order("A-2", a_procedure(a_step("IO", id="S3"), study_instance_uid="1.2.4"))
+    items = list(worklist.candidates(Narrowing(), True, "", remembered))
+    assert [item.step.modality for item in items] == ["DX", "DX", "IO"]
+    assert remembered.kept == 4
+
+
+@pytest.mark.parametrize("change", ["order", "cancel", "begin", "patient"])
+def test_every_change_is_another_version(gateway_store: GatewayStore, change: str) -> None:
+    def versions() -> set[StepVersion]:
+        return {item.version for item in gateway_store.worklist.candidates(Narrowing(), False)}
+
+    order = gateway_store.order()
+    before = versions()
+    assert before == versions()
+    {
+        "order": lambda: gateway_store.order(reason="pain"),
+        "cancel": lambda: gateway_store.orders.cancel(order.id, PMS),
+        "begin": gateway_store.create_mpps,
+        "patient": lambda: gateway_store.order(patient=order.patient.evolve(name="Roe^Rex")),
+    }[change]()
+    assert len(versions()) == 1
+    assert not before & versions()
+
+
+def test_a_write_that_forgets_the_version_is_another_version_all_the_same(gateway_store: GatewayStore) -> None:
+    order = gateway_store.order()
+    (before,) = gateway_store.worklist.candidates(Narrowing(), True)
+    gateway_store.database.write(lambda tx: order_rows.put(tx, order.evolve(reason="pain"), 99))
+    (after,) = gateway_store.worklist.candidates(Narrowing(), True)
+    assert before.version != after.version and before.version.version == after.version.version
+    assert after.order.reason == "pain"
+
+
+@pytest.mark.parametrize("last", ["a", "\ud7ff", "\U0010fffe", "\U0010ffff"], ids=ascii)
+def test_names_are_found_whatever_comes_after_what_is_looked_for(gateway_store: GatewayStore, last: str) -> None:
+    for n, name in enumerate(("b", f"b{last}", f"b{last}\U0010ffff", f"b{last}z", "c")):
+        gateway_store.order(
+            f"A-{n}", a_procedure(a_step(id=f"S{n}"), study_instance_uid=f"1.2.{n + 1}"), patient=Patient("P", name)
+        )
+    assert {"S1", "S2", "S3"} <= set(found(gateway_store, name_prefix=f"b{last}"))
+    assert "S4" not in found(gateway_store, name_prefix=f"b{last}")

@@ -43,21 +43,27 @@ CREATE TABLE scheduled_step (
     start_date TEXT NOT NULL,
     start_utc INTEGER NOT NULL,
     patient_id TEXT NOT NULL,
+    patient_name TEXT NOT NULL,
     accession_number TEXT NOT NULL,
     UNIQUE (order_id, step_id)
 );
 CREATE INDEX scheduled_step_study ON scheduled_step (study_instance_uid);
-CREATE INDEX scheduled_step_shown ON scheduled_step (shown, start_utc, key);
-CREATE INDEX scheduled_step_modality ON scheduled_step (modality, start_date);
+CREATE INDEX scheduled_step_shown ON scheduled_step (shown, start_date, start_utc, key);
+CREATE INDEX scheduled_step_modality ON scheduled_step (modality, shown, start_date, start_utc, key);
+CREATE INDEX scheduled_step_procedure ON scheduled_step (requested_procedure_id);
+CREATE INDEX scheduled_step_id ON scheduled_step (step_id);
 CREATE INDEX scheduled_step_patient ON scheduled_step (patient_id);
+CREATE INDEX scheduled_step_name ON scheduled_step (shown, patient_name, start_utc, key);
 CREATE INDEX scheduled_step_accession ON scheduled_step (accession_number);
 CREATE INDEX scheduled_step_start ON scheduled_step (start_date);
 
 CREATE TABLE scheduled_station (
     ae_title TEXT NOT NULL,
+    shown INTEGER NOT NULL,
     start_date TEXT NOT NULL,
+    start_utc INTEGER NOT NULL,
     step_key INTEGER NOT NULL REFERENCES scheduled_step (key) ON DELETE CASCADE,
-    PRIMARY KEY (ae_title, start_date, step_key)
+    PRIMARY KEY (ae_title, shown, start_date, start_utc, step_key)
 );
 CREATE INDEX scheduled_station_step ON scheduled_station (step_key);
 
