@@ -10,6 +10,7 @@ matches nothing). Multiple value and empty value matching need a negotiation tha
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any, Final
 
 from pydicom import config
@@ -20,10 +21,11 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
 
 from dicom_gateway.core.attributes import ROOT, SINGLE_VALUE_ONLY, WORKLIST, Attribute, element, empty_element
-from dicom_gateway.core.worklist_keys import Test, is_wildcard, key_test, read_values
+from dicom_gateway.core.worklist_item import DataSetValues, Readable
+from dicom_gateway.core.worklist_keys import Test, is_wildcard, key_test, name_prefix, read_values
 from dicom_gateway.core.worklist_periods import PARSERS, Period, Span, day_of, moment_in, parse_period
 
-ItemTest = Callable[[Dataset], bool]
+ItemTest = Callable[[Readable], bool]
 
 
 def _tag(keyword: str) -> BaseTag:
@@ -35,6 +37,7 @@ _START_DATE: Final = _tag("ScheduledProcedureStepStartDate")
 _START_TIME: Final = _tag("ScheduledProcedureStepStartTime")
 _STATUS: Final = _tag("ScheduledProcedureStepStatus")
 _STUDY: Final = _tag("StudyInstanceUID")
+_NAME: Final = _tag("PatientName")
 # They say how the others are read, or have no place here: neither compared, nor answered, nor missed.
 _SILENT: Final = frozenset(
     _tag(keyword) for keyword in ("SpecificCharacterSet", "TimezoneOffsetFromUTC", "QueryRetrieveLevel")
@@ -58,6 +61,7 @@ class Narrowing:
     study_instance_uids: tuple[str, ...] = ()
     date_from: str | None = None
     date_to: str | None = None
+    name_prefix: str | None = None  # of worklist_keys.name_index of the name, which has one value
 
 
 _NARROWED_AT_ROOT: Final = {
@@ -73,21 +77,26 @@ _NARROWED_AT_STEP: Final = {
 
 
 class Query:
-    """A compiled identifier; `remarks` says what was unusual about it, by keyword, without a value."""
+    """A compiled identifier; `remarks` says what was unusual about it, by keyword, without a value.
+
+    It never changes and may be used from several threads. `root` holds its keys as levels, for those who write answers
+    themselves; `unsupported`: a key is not supported for existence (status 0xFF01 instead of 0xFF00).
+    """
 
     def __init__(self, identifier: Dataset) -> None:
         remarks: list[str] = []
-        self._root = _Level(identifier, ROOT, remarks)
+        self.root = Level(identifier, ROOT, remarks)
         self.remarks = tuple(remarks)
+        self.unsupported = self.root.unsupported
 
-    def matches(self, item: Dataset) -> bool:
-        """Whether every key matches the whole worklist item (as from build_item)."""
-        return self._root.matches(item)
+    def matches(self, item: Dataset | Readable) -> bool:
+        """Whether every key matches the whole worklist item (as from build_item, or its values)."""
+        return self.root.matches(DataSetValues(item) if isinstance(item, Dataset) else item)
 
     def answer(self, item: Dataset) -> tuple[Dataset, bool]:
         """Return the response identifier for an item that matches: what was asked for and nothing else, without
         SpecificCharacterSet; and whether a key is not supported for existence (status 0xFF01 instead of 0xFF00)."""
-        return self._root.answer(item), self._root.unsupported
+        return self.root.answer(item), self.unsupported
 
     @property
     def hides_final(self) -> bool:
@@ -98,22 +107,30 @@ class Query:
     def narrowing(self) -> Narrowing:
         """Return what SQL may use without losing an item that `matches` accepts."""
         step = self._step_level()
-        texts = {name: _single_text(self._root, tag) for name, tag in _NARROWED_AT_ROOT.items()}
+        texts = {name: _single_text(self.root, tag) for name, tag in _NARROWED_AT_ROOT.items()}
         texts |= {name: _single_text(step, tag) for name, tag in _NARROWED_AT_STEP.items()}
-        uids = self._root.values.get(_STUDY, [])
+        uids = self.root.values.get(_STUDY, [])
         first, last = _date_bounds(step.periods.get(_START_DATE))
-        return Narrowing(**texts, study_instance_uids=() if "*" in uids else tuple(uids), date_from=first, date_to=last)
+        names = self.root.values.get(_NAME, [])
+        return Narrowing(
+            **texts,
+            study_instance_uids=() if "*" in uids else tuple(uids),
+            date_from=first,
+            date_to=last,
+            name_prefix=(name_prefix(names[0]) if len(names) == 1 else "") or None,
+        )
 
-    def _step_level(self) -> "_Level":
-        return self._root.levels.get(_STEP) or _NO_LEVEL
+    def _step_level(self) -> "Level":
+        return self.root.levels.get(_STEP) or _NO_LEVEL
 
 
-class _Level:
-    """The keys of the identifier, or of the item of one of its sequence keys."""
+class Level:
+    """The keys of the identifier, or of the item of one of its sequence keys: `asked` in the order of their tags,
+    `levels` below those that are sequences and have keys of their own."""
 
     def __init__(self, keys: Dataset, rows: Mapping[int, Attribute], remarks: list[str]) -> None:
         self.asked: list[Attribute] = []
-        self.levels: dict[int, _Level] = {}  # of the sequence keys whose item has attributes
+        self.levels: dict[int, Level] = {}  # of the sequence keys whose item has attributes
         self.values: dict[int, list[str]] = {}  # of the keys that are compared
         self.periods: dict[int, Period] = {}  # of the start date and time, when they have one value
         self.unsupported = False
@@ -127,8 +144,9 @@ class _Level:
             elif tag not in _SILENT and tag.element != 0:  # element 0 is a group length
                 self.unsupported = True
         self._combine_date_and_time()
+        self.asked.sort(key=attrgetter("tag"))
 
-    def matches(self, item: Dataset) -> bool:
+    def matches(self, item: Readable) -> bool:
         """Whether every key of this level matches the item."""
         return all(test(item) for test in self._tests.values())
 
@@ -163,10 +181,10 @@ class _Level:
             self._remark(row, "several items, the first counts")
         if not items or not len(items[0]):
             return  # the whole sequence is asked for
-        level = self.levels[row.tag] = _Level(items[0], row.children, self._remarks)
+        level = self.levels[row.tag] = Level(items[0], row.children, self._remarks)
         self.unsupported |= level.unsupported
         if row.matched and not level.is_universal:
-            self._tests[row.tag] = partial(_any_item_matches, row.tag, level)
+            self._tests[row.tag] = partial(_any_item_matches, row, level)
 
     def _add_value(self, row: Attribute, values: list[str]) -> None:
         test = key_test(row.vr, values)
@@ -198,32 +216,35 @@ class _Level:
         if level is None:
             return _copy_element(found)
         whole = not row.matched
-        return element(row, Sequence([level.answer(sub) for sub in found.value if whole or level.matches(sub)]))
+        return element(
+            row, Sequence([level.answer(sub) for sub in found.value if whole or level.matches(DataSetValues(sub))])
+        )
 
 
-_NO_LEVEL: Final = _Level(Dataset(), {}, [])
+_NO_LEVEL: Final = Level(Dataset(), {}, [])
 
 
-def _matches_nothing(item: Dataset) -> bool:
+def _matches_nothing(item: Readable) -> bool:
     return False
 
 
-def _any_value_matches(row: Attribute, test: Test, item: Dataset) -> bool:
-    return row.tag in item and any(test(value) for value in read_values(item, row.tag, row.vr))
+def _any_value_matches(row: Attribute, test: Test, item: Readable) -> bool:
+    return any(map(test, item.texts(row)))
 
 
-def _any_item_matches(tag: BaseTag, level: _Level, item: Dataset) -> bool:
-    return tag in item and any(level.matches(sub) for sub in item[tag].value)
+def _any_item_matches(row: Attribute, level: Level, item: Readable) -> bool:
+    return any(map(level.matches, item.items(row)))
 
 
-def _starts_within(dates: Period, times: Period, step: Dataset) -> bool:
-    days, moments = _spans(step, _START_DATE, "DA"), _spans(step, _START_TIME, "TM")
+def _starts_within(dates: Period, times: Period, step: Readable) -> bool:
+    days, moments = _spans(step, _START_DATE), _spans(step, _START_TIME)
     return bool(days and moments) and moment_in(dates, times, days[0], moments[0])
 
 
-def _spans(step: Dataset, tag: BaseTag, vr: str) -> list[Span]:
+def _spans(step: Readable, tag: BaseTag) -> list[Span]:
+    row = WORKLIST.children[tag]
     try:
-        return [PARSERS[vr](text) for text in read_values(step, tag, vr)] if tag in step else []
+        return [PARSERS[row.vr](text) for text in step.texts(row)]
     except ValueError:
         return []
 
@@ -243,7 +264,7 @@ def _copy_dataset(dataset: Dataset) -> Dataset:
     return copy
 
 
-def _single_text(level: _Level, tag: BaseTag) -> str | None:
+def _single_text(level: Level, tag: BaseTag) -> str | None:
     values = level.values.get(tag, [])
     return values[0] if len(values) == 1 and not {"*", "?"} & set(values[0]) else None
 

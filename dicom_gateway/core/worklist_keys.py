@@ -132,6 +132,20 @@ def name_groups(name: str) -> list[str]:
     return ["^".join(map(fold, _components(group))) for group in name.split("=")]
 
 
+def name_index(name: str) -> str:
+    """Return what names are looked up by: the first component group of a name, folded."""
+    return name_groups(strip("PN", name))[0]
+
+
+def name_prefix(key: str) -> str:
+    """Return what `name_index` of every name that a key finds begins with; "" when that may be anything."""
+    group = "^".join(_components(key.partition("=")[0]))
+    literal, wildcard, _ = re.split(r"([*?])", group, maxsplit=1) if is_wildcard("PN", group) else (group, "", "")
+    if not wildcard:
+        return "^".join(map(fold, literal.split("^")))
+    return fold(literal).rstrip("^")  # empty components at the end of a name are not there
+
+
 def _name_test(key: str) -> Test | None:
     groups = ["^".join(_components(group)) for group in key.split("=")]
     asked = [(index, _group_test(group)) for index, group in enumerate(groups) if group]

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
+_KEPT: Final = 4096  # texts that were read last: a worklist has few days and times, and compares them all the time
 _DA: Final = re.compile(r"(\d{4})(?:(\d\d)(\d\d)|\.(\d\d)\.(\d\d))", re.ASCII)
 _TM: Final = re.compile(r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:\.(\d{1,6}))?)?)?", re.ASCII)
 
@@ -37,6 +39,7 @@ class Form(Enum):
     OPEN = "-"
 
 
+@lru_cache(_KEPT)
 def parse_date(text: str) -> Span:
     """Read a DA, also in the old form YYYY.MM.DD; raise ValueError if it is none."""
     found = _DA.fullmatch(text)
@@ -47,6 +50,7 @@ def parse_date(text: str) -> Span:
     return Span(first, first + _DAY - 1)
 
 
+@lru_cache(_KEPT)
 def parse_time(text: str) -> Span:
     """Read a TM of any precision, also in the old form HH:MM:SS; raise ValueError if it is none."""
     found = _TM.fullmatch(text)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import lru_cache
+from io import BytesIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +15,8 @@ from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.matching import Query, compile_query
 from dicom_gateway.core.ports import Clock
 from dicom_gateway.dicom.answers import PendingResponses
+from dicom_gateway.dicom.element_cache import CachedItem, ElementCache
+from dicom_gateway.dicom.elements import encoded_answer
 from dicom_gateway.dicom.identifier import read_data_set
 from dicom_gateway.dicom.peer import Peer, peer_of
 from dicom_gateway.dicom.status import (
@@ -28,6 +32,9 @@ from dicom_gateway.dicom.status import (
 from dicom_gateway.storage.worklist import Worklist
 
 log = structlog.get_logger()
+
+KEPT_QUERIES = 256
+KEPT_QUERY_BYTES = 8192  # a longer identifier is compiled each time
 
 Answer = tuple[Dataset | int, Dataset | None]
 
@@ -45,46 +52,51 @@ class WorklistService:
         self._max_answers = max_answers
         self._hide_after_days = hide_after_days
         self._count = count
+        self._cache = ElementCache()
+        self._kept_query = lru_cache(KEPT_QUERIES)(read_query)  # devices ask the same all day
 
     def handle_find(self, event: Any) -> Iterator[Answer]:
-        """Yield one answer a matching scheduled step, or why there is none."""
+        """Send one answer a matching scheduled step, and yield how it ended, or why there is none."""
         peer = peer_of(event.assoc)
         try:
-            yield from self._answers(event, peer)
+            yield self._answered(event, peer)
         except Exception as error:
             yield of_store_or_find(error, peer.reference), None
 
-    def _answers(self, event: Any, peer: Peer) -> Iterator[Answer]:
-        if event.request.AffectedSOPClassUID != event.context.abstract_syntax:
-            yield status(SOP_CLASS_NOT_SUPPORTED, "SOP class is not that of the presentation context"), None
-            return
-        identifier = read_data_set(event.request.Identifier, event.context.transfer_syntax)
-        query = compile_query(identifier)
-        found = self.find(query, identifier)
+    def _answered(self, event: Any, peer: Peer) -> Answer:
+        request, context = event.request, event.context
+        if request.AffectedSOPClassUID != context.abstract_syntax:
+            return status(SOP_CLASS_NOT_SUPPORTED, "SOP class is not that of the presentation context"), None
+        identifier = request.Identifier.getvalue()
+        read = self._kept_query if len(identifier) <= KEPT_QUERY_BYTES else read_query
+        query = read(identifier, context.transfer_syntax)
+        found = self._matching(query)
         if len(found) > self._max_answers:
-            yield status(OUT_OF_RESOURCES, f"more than {self._max_answers} matches; narrow the query"), None
-            return
+            return status(OUT_OF_RESOURCES, f"more than {self._max_answers} matches; narrow the query"), None
         responses = PendingResponses(event)
+        pending = PENDING_WARNING if query.unsupported else PENDING
+        explicit = not context.transfer_syntax.is_implicit_VR
         for item in found:
-            if not event.assoc.is_established:
-                return
-            if event.is_cancelled:
-                yield CANCEL, None
-                return
-            answer, incomplete = query.answer(item)
-            responses.send(PENDING_WARNING if incomplete else PENDING, with_character_set(answer))
+            if event.is_cancelled or not event.assoc.is_established:
+                return CANCEL, None
+            responses.send(pending, encoded_answer(query.root, item.values, explicit))
         self._count(peer.ae_title, len(found))
         tolerated = {"tolerated": query.remarks} if query.remarks else {}
         log.info("worklist served", reference=peer.reference, ae_title=peer.ae_title, answers=len(found), **tolerated)
-        yield SUCCESS, None
+        return SUCCESS, None
 
     def find(self, query: Query, identifier: Dataset) -> list[Dataset]:
         """Return the items that match, with what the identifier names; at most one more than may be answered."""
         only = wanted(identifier)
+        found = (item.scheduled for item in self._matching(query))
+        return [build_item(item.order, item.procedure, item.step, only) for item in found]
+
+    def _matching(self, query: Query) -> list[CachedItem]:
+        """Return the items that match, at most one more than may be answered."""
         found = []
-        for candidate in self._worklist.candidates(query.narrowing, query.hides_final, self._not_before()):
-            item = build_item(candidate.order, candidate.procedure, candidate.step, only)
-            if query.matches(item):
+        asks_nothing = query.root.is_universal  # then the orders need not even be read to say that they are too many
+        for item in self._worklist.candidates(query.narrowing, query.hides_final, self._not_before(), self._cache):
+            if asks_nothing or query.matches(item.values):
                 found.append(item)
                 if len(found) > self._max_answers:
                     break
@@ -97,8 +109,13 @@ class WorklistService:
         return (today - timedelta(days=self._hide_after_days)).strftime("%Y%m%d")
 
 
+def read_query(identifier: bytes, transfer_syntax_uid: str) -> Query:
+    """Return the compiled query of an encoded identifier; raises RefusedObject (0xC000) when it cannot be parsed."""
+    return compile_query(read_data_set(BytesIO(identifier), transfer_syntax_uid))
+
+
 def with_character_set(answer: Dataset) -> Dataset:
-    """Return an answer with the smallest character set that carries its text: none, ISO_IR 100 or ISO_IR 192."""
+    """Return a data set with the smallest character set that carries its text: none, ISO_IR 100 or ISO_IR 192."""
     text = "".join(_texts(answer))
     if not text.isascii():
         try:

@@ -10,10 +10,11 @@ from pydicom.sequence import Sequence as Items
 
 from dicom_gateway.core.model import Order
 from dicom_gateway.dicom.contexts import WORKLIST_FIND
+from dicom_gateway.dicom.worklist import KEPT_QUERY_BYTES
 from tests.dicom import wire
 from tests.dicom.conftest import Serve
 from tests.dicom.objects import ended, keys, performed, reference
-from tests.dicom.running import Running
+from tests.dicom.running import TESTER, Running
 from tests.dicom.wire import EXPLICIT, IMPLICIT
 
 FIRST_DAY = date(2027, 3, 1)
@@ -252,6 +253,75 @@ def test_an_answer_has_one_step_and_all_pages_come(serve: Serve) -> None:
     steps = [answer.ScheduledProcedureStepSequence for answer in found.answers]
     assert {len(sequence) for sequence in steps} == {1}
     assert {sequence[0].ScheduledProcedureStepID for sequence in steps} == {step.id for step in order.steps()}
+
+
+ALL = {"PatientID": "", "RequestedProcedureDescription": "", "ScheduledProcedureStepStatus": "", "Modality": ""}
+SENT = {"placer_order_number": "changes", "patient_id": "P-1", "accession_number": "CHANGES"}
+
+
+def shown(gateway: Running, syntax: str = EXPLICIT) -> list[tuple[str, ...]]:
+    """Return what the one order shows, to a query that is always the same."""
+    asked = keys(AccessionNumber="CHANGES", **ALL)
+    steps = [(answer, answer.ScheduledProcedureStepSequence[0]) for answer in gateway.find(asked, syntax).answers]
+    return [
+        (
+            str(answer.PatientName),
+            answer.get("SpecificCharacterSet", ""),
+            step.Modality,
+            step.ScheduledProcedureStepStatus,
+        )
+        for answer, step in steps
+    ]
+
+
+def test_a_changed_order_is_served_new_at_once(serve: Serve) -> None:
+    """What is kept of an order, its elements and the compiled query, is asked for again after each change."""
+    gateway = serve()
+    order = gateway.add_order(**SENT)
+    for syntax in (EXPLICIT, IMPLICIT, EXPLICIT):
+        assert shown(gateway, syntax) == [("Doe^Rex", "", "DX", "SCHEDULED")]
+    gateway.add_order(**SENT, patient_name="Müller^Rex")
+    assert shown(gateway) == shown(gateway, IMPLICIT) == [("Müller^Rex", "ISO_IR 100", "DX", "SCHEDULED")]
+    gateway.add_order(**SENT, patient_name="山田^太郎", modality="IO")
+    assert shown(gateway) == shown(gateway, IMPLICIT) == [("山田^太郎", "ISO_IR 192", "IO", "SCHEDULED")]
+    gateway.add_order(**SENT)
+    assert shown(gateway) == [("Doe^Rex", "", "DX", "SCHEDULED")]
+    gateway.create_mpps("1.2.3.4.5", performed(reference(order), PatientID="P-1"))
+    assert shown(gateway) == [("Doe^Rex", "", "DX", "STARTED")]
+    gateway.set_mpps("1.2.3.4.5", ended("COMPLETED"))
+    assert shown(gateway) == []
+
+
+def test_a_cancelled_step_is_gone_at_once_and_comes_back(serve: Serve) -> None:
+    gateway = serve()
+    order = gateway.add_order(**SENT)
+    assert len(shown(gateway)) == 1
+    gateway.orders.cancel(order.id, TESTER)
+    assert shown(gateway) == []
+    asked = keys(AccessionNumber="CHANGES", ScheduledProcedureStepStatus="CANCELED")
+    assert gateway.find(asked).statuses == [0xFF00, 0x0000]
+    gateway.add_order(**SENT, patient_name="Doe^Max")
+    assert len(shown(gateway)) == 1
+    assert gateway.find(asked).statuses == [0x0000]
+
+
+def test_a_key_that_no_longer_matches_finds_a_changed_order_no_more(serve: Serve) -> None:
+    gateway = serve()
+    gateway.add_order(**SENT)
+    asked = keys(PatientName="Doe*")
+    assert gateway.find(asked).statuses == [0xFF00, 0x0000]
+    gateway.add_order(**SENT, patient_name="Roe^Rex")
+    assert gateway.find(asked).statuses == [0x0000]
+    assert gateway.find(keys(PatientName="Roe*")).statuses == [0xFF00, 0x0000]
+
+
+def test_an_identifier_too_long_to_be_kept_is_answered(gateway: Running) -> None:
+    order = gateway.add_order()
+    asked = keys(order, ReasonForTheRequestedProcedure="")
+    asked.add_new(0x00310010, "LO", "DEVICE")
+    asked.add_new(0x00311001, "UT", "x" * 2 * KEPT_QUERY_BYTES)
+    for _ in range(2):
+        assert gateway.find(asked).statuses == [0xFF01, 0x0000]
 
 
 def test_a_query_can_be_cancelled(serve: Serve) -> None:
