@@ -13,6 +13,7 @@ from pydicom.uid import UID
 
 from conformance.statement_tables import MAPPING, NOT_OFFERED, STATUSES, TOOLS
 from dicom_gateway import __version__
+from dicom_gateway.certificates import CIPHERS, CIPHERS_1_3
 from dicom_gateway.cli.root import TOOLS as COMMANDS
 from dicom_gateway.core.attributes import ATTRIBUTES, Attribute
 from dicom_gateway.core.performed import FIXED_AT_CREATE, NEEDED_WHEN_FINAL, WANTED_IN_CREATE
@@ -28,9 +29,15 @@ from dicom_gateway.dicom.contexts import (
     transfer_syntaxes,
 )
 from dicom_gateway.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_gateway.dicom.server import CALLING_NOT_RECOGNISED, _application_entity
+from dicom_gateway.dicom.server import (
+    CALLED_NOT_RECOGNISED,
+    CALLING_NOT_RECOGNISED,
+    LOCAL_LIMIT_EXCEEDED,
+    _application_entity,
+)
 from dicom_gateway.dicom.worklist import with_character_set
-from dicom_gateway.settings import DeviceSettings, DicomSettings, GatewaySettings, StorageSettings, WorklistSettings
+from dicom_gateway.settings import GatewaySettings, StorageSettings, WorklistSettings
+from dicom_gateway.settings_dicom import DeviceSettings, DicomSettings, LimitsSettings
 
 PAGE = Path(__file__).resolve().parent / "statement.md"
 REQUIRED_IN_CREATE = ("PerformedProcedureStepStatus", "ScheduledStepAttributesSequence", "StudyInstanceUID")
@@ -47,6 +54,7 @@ _KINDS = {
 _SECTIONS = (
     ("gateway", GatewaySettings),
     ("dicom", DicomSettings),
+    ("limits", LimitsSettings),
     ("worklist", WorklistSettings),
     ("storage", StorageSettings),
     ("device", DeviceSettings),
@@ -199,20 +207,36 @@ def statuses(service: str) -> Callable[[], str]:
 
 
 def association() -> str:
-    """Return the parameters of associations that the gateway accepts."""
-    ae = _application_entity(str(DicomSettings.model_fields["ae_title"].default), check_called_ae_title=False)
-    rejection = "/".join(map(str, CALLING_NOT_RECOGNISED))
+    """Return the parameters of associations that the gateway accepts; the limits are those without settings."""
+    limits = LimitsSettings()
+    ae = _application_entity(str(DicomSettings.model_fields["ae_title"].default), limits.idle_seconds)
+    reasons = (CALLING_NOT_RECOGNISED, CALLED_NOT_RECOGNISED, LOCAL_LIMIT_EXCEEDED)
+    rejection, called, over = ("/".join(map(str, reason)) for reason in reasons)
     rows = [
         ("Application context", "1.2.840.10008.3.1.1.1"),
         ("Largest PDU received (bytes)", str(ae.maximum_pdu_size)),
-        ("Associations at the same time", f"{ae.maximum_associations}; more are rejected (2/3/2)"),
-        ("ARTIM and ACSE timeout (s)", f"{ae.acse_timeout:g}"),
-        ("Idle association is aborted after (s)", f"{ae.network_timeout:g}"),
-        ("Operations outstanding (asynchronous window)", "1; the negotiation is not answered"),
+        (
+            "Associations at the same time",
+            f"{limits.associations}, {limits.associations_per_device} of one AE title; more are rejected ({over})",
+        ),
+        (
+            "Connections at the same time",
+            f"{limits.connections}, {limits.connections_per_address} from one address; more are closed unread",
+        ),
+        ("TLS handshake within (s)", f"{limits.handshake_seconds}"),
+        ("Association request", f"within {limits.request_seconds} s (ARTIM), of at most {limits.request_kb} KB"),
+        ("A PDU is aborted that takes more than (s)", f"{limits.pdu_seconds}"),
+        ("Idle association is aborted after (s)", f"{limits.idle_seconds}"),
+        ("Association whose peer takes nothing is ended after (s)", f"{limits.send_seconds}"),
+        (
+            "Largest command set, identifier, object; more is aborted",
+            f"{limits.command_kb} KB, {limits.identifier_mb} MB, {limits.object_mb} MB (by class: settings)",
+        ),
+        ("Operations outstanding (asynchronous window)", "1 invoked, 1 performed, and so answered"),
         ("SCP/SCU role selection", "not answered: default roles"),
         ("SOP class extended negotiation", "not answered: no fuzzy matching, no timezone adjustment"),
         ("User identity negotiation", "not checked, not answered"),
-        ("Called AE title", "not checked unless `dicom.check_called_ae_title`; then 1/1/7"),
+        ("Called AE title", f"not checked unless `dicom.check_called_ae_title`; then {called}"),
         ("Calling AE title", f"unknown devices are rejected ({rejection}) unless accepted by the settings"),
     ]
     return table(("Parameter", "Value"), rows)
@@ -230,8 +254,16 @@ def settings() -> str:
 
 def _shown(default: object) -> str:
     return (
-        "empty" if default in ("", None, ()) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        "empty"
+        if default in ("", None, (), {})
+        else f"`{str(default).lower() if isinstance(default, bool) else default}`"
     )
+
+
+def tls() -> str:
+    """Return the cipher suites of DICOM over TLS, most preferred first."""
+    rows = [("1.3", name) for name in CIPHERS_1_3] + [("1.2", name) for name in CIPHERS.values()]
+    return table(("TLS", "Cipher suite"), rows)
 
 
 def mapping() -> str:
@@ -258,6 +290,7 @@ PARTS: dict[str, Callable[[], str]] = {
     **{f"statuses {name}": statuses(name) for name in dict.fromkeys(one.service for one in STATUSES)},
     "association": association,
     "settings": settings,
+    "tls": tls,
     "mapping": mapping,
 }
 _MARKED = re.compile(r"<!-- (?P<name>[a-zA-Z -]+) -->\n.*?<!-- /(?P=name) -->", re.DOTALL)

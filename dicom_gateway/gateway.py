@@ -73,7 +73,7 @@ class Gateway:
         own_host = self.settings.dicom.host
         here = LOOPBACK if is_loopback(own_host) else (*LOOPBACK, *_network_of(own_host))
         own = Device(self.settings.dicom.ae_title, allowed_from=here)
-        configured = [Device(**device.model_dump()) for device in self.settings.device]
+        configured = [Device(**device.model_dump(exclude={"stock_association"})) for device in self.settings.device]
         return Devices([own, *configured], self.settings.accepts_unknown_devices())
 
     @cached_property

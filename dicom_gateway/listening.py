@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dicom_gateway.errors import SettingsError
 from dicom_gateway.settings import Listener
 
-BACKLOG = 128
+BACKLOG = 1024  # a connection beyond it waits seconds for its next try
 
 
 def bind(listener: Listener) -> socket.socket:
@@ -16,9 +16,9 @@ def bind(listener: Listener) -> socket.socket:
         family, _, _, _, address = found[0]
         bound = socket.create_server(address, family=family, backlog=BACKLOG)
     except OSError as error:
-        name = f"{listener.name}.port" if "in use" in str(error) else f"{listener.name}.host"
+        section, name = listener.port_setting if "in use" in str(error) else listener.host_setting
         raise SettingsError(
-            f"{name}: cannot listen on {listener.host}:{listener.port}: {error.strerror or error}; "
+            f"{section}.{name}: cannot listen on {listener.host}:{listener.port}: {error.strerror or error}; "
             f"end the program that uses it or choose another port"
         ) from error
     return bound

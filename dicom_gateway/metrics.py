@@ -12,6 +12,17 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+ASSOCIATION_EVENTS = {  # how an association, or a connection that should have become one, went -> what it says
+    "accepted": "associations that were accepted",
+    "released": "ended by the device as they should",
+    "aborted": "ended otherwise: by either side, by a deadline, by a limit, or the connection was lost",
+    "refused": "rejected because of an AE title or an address",
+    "over limit": "rejected: too many associations, in all or of the device",
+    "connection refused": "connections closed unread: too many, in all or from the address",
+    "handshake failed": "TLS: no handshake, no accepted certificate, or another protocol",
+    "request late": "connections without a TLS handshake or an association request in time",
+    "request invalid": "connections that began with something else than an association request",
+}
 UNNAMED_AFTER = 200  # AE titles that get a label of their own; the rest share one
 
 
@@ -58,7 +69,7 @@ class Metrics:
         )  # fmt: skip
 
     def count_association(self, event: str) -> None:
-        """Count an association that was accepted, refused, released or aborted."""
+        """Count one of ASSOCIATION_EVENTS."""
         self.associations.labels(event).inc()
 
     def count_query(self, ae_title: str, answers: int) -> None:

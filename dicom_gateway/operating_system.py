@@ -50,10 +50,24 @@ def try_lock(file: IO[bytes]) -> bool:
     return True
 
 
+def unlock(file: IO[bytes]) -> None:
+    """Give a lock back."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
 def lock(file: IO[bytes]) -> None:
     """Take an exclusive lock, waiting for it."""
     if fcntl is not None:
         fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def most_descriptors() -> int | None:
+    """Return how many files and sockets this process may have open; None where nothing bounds it."""
+    if resource is None:
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:

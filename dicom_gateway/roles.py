@@ -1,23 +1,28 @@
 """The roles: what each process of a gateway runs, composed from the parts of gateway.py, until it drains."""
 
+import gc
 import os
 import random
 import secrets
 import signal
 import socket
+import ssl
+import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from dicom_gateway import __version__
+from dicom_gateway.certificates import dicom_context
 from dicom_gateway.errors import GatewayError
 from dicom_gateway.gateway import Gateway, clock
-from dicom_gateway.settings import Settings
+from dicom_gateway.settings import DICOM_TLS, Listener, Settings
 from dicom_gateway.storage import heartbeat
+from dicom_gateway.storage.audit import clear_alarm
 from dicom_gateway.storage.worklist import Worklist
 from dicom_gateway.wake import WakeListener
 
@@ -28,7 +33,9 @@ log = structlog.get_logger()
 
 DRAIN_SECONDS = 30.0
 LOOK_SECONDS = 0.5
+SWITCH_SECONDS = 0.001  # a thread that waits to accept or to answer an echo gets its turn sooner than Python's 5 ms
 PROBE_EVERY_SECONDS = 10.0
+TLS_ALARM = ("DICOM TLS not served", "dicom.tls_certificate")  # kind and subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,42 @@ def run_dicom(gateway: Gateway, context: RoleContext) -> None:
         StoreService(gateway.objects, gateway.studies, metrics.count_object),
         PerformedStepService(gateway.performed_steps, clock, secrets.randbits, metrics.count_performed_step),
         metrics.count_association,
+        settings.limits.as_limits(),
+        frozenset(device.ae_title for device in settings.device if device.stock_association),
     )
-    service.start(context.sockets["dicom"])
+    sys.setswitchinterval(SWITCH_SECONDS)
+    service.start(context.sockets["dicom"], _secure(gateway, context.sockets.get(DICOM_TLS)))
+    gc.collect()
+    gc.freeze()  # what is there for good is not looked at again: a full collection stops every association for 50 ms
     log.info("ready")
     context.wait_until_draining()
     service.stop(DRAIN_SECONDS)
+
+
+def _secure(gateway: Gateway, listening: socket.socket | None) -> tuple[socket.socket, ssl.SSLContext] | None:
+    """Return what serves DICOM over TLS, if it is configured. When it cannot be served nobody listens, and an alarm
+    stands until it can."""
+    dicom, reason = gateway.settings.dicom, gateway.settings.dicom_tls_refusal()
+    is_wanted = dicom.tls_certificate is not None and dicom.tls_key is not None
+    if is_wanted and reason is None and listening is None:
+        reason = "the certificate could not be loaded when the gateway started; start it again"
+    _tell_of_tls(gateway, reason)
+    if dicom.tls_certificate and dicom.tls_key and listening and reason is None:
+        return listening, dicom_context(dicom.tls_certificate, dicom.tls_key, dicom.tls_client_ca)
+    if listening:
+        listening.shutdown(socket.SHUT_RDWR)  # in every process; a later role that can serve it listens again
+    return None
+
+
+def _tell_of_tls(gateway: Gateway, reason: str | None) -> None:
+    try:
+        if reason is None:
+            gateway.database.write(lambda tx: clear_alarm(tx, *TLS_ALARM))
+        else:
+            log.error("DICOM over TLS is not served", reason=reason)
+            gateway.audit.alarm(clock(), *TLS_ALARM, reason)
+    except GatewayError as error:
+        log.warning("alarm not written", error=type(error).__name__)
 
 
 def run_worker(gateway: Gateway, context: RoleContext) -> None:
@@ -179,7 +217,15 @@ ROLES: dict[str, Callable[[Gateway, RoleContext], None]] = {
     "worker": run_worker,
     "web": run_web,
 }
-LISTENING_ROLES = {"dicom": "dicom", "web": "web"}  # role -> the listener that it serves
+LISTENING_ROLES = {"dicom": ("dicom", DICOM_TLS), "web": ("web",)}  # role -> the listeners that it serves
+
+
+def listeners_of(settings: Settings, roles: Iterable[str]) -> list[Listener]:
+    """Return where these roles listen; DICOM over TLS is left out when it cannot be served."""
+    names = {name for role in roles for name in LISTENING_ROLES.get(role, ())}
+    if settings.dicom_tls_refusal():
+        names.discard(DICOM_TLS)
+    return [listener for listener in settings.listeners() if listener.name in names]
 
 
 def run_role(role: str, settings: Settings, sockets: Mapping[str, socket.socket], drain_pipe: int | None) -> None:

@@ -1,46 +1,44 @@
-"""Every setting of the gateway: its section, name, type, default and meaning.
+"""Every setting of the gateway: its section, name, type, default and meaning; those of DICOM in settings_dicom.py.
 
 The models are the only place that knows a setting: loading (settings_loading.py), error texts, the commented file and
 the table in the manual (settings_text.py) are made from them. A list is kept as a tuple. Made directly, `Settings(...)`
 takes the environment too, as load_settings does, but leaves relative paths as they are.
 """
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from dicom_gateway.certificates import tls_fault
+from dicom_gateway.certificates import dicom_tls_fault, tls_fault
 from dicom_gateway.network import is_loopback as is_loopback
+from dicom_gateway.settings_dicom import DeviceSettings, DicomSettings, LimitsSettings
 from dicom_gateway.settings_values import (
     SQLITE,
-    UID,
-    AETitle,
     Answers,
     Contradiction,
     Count,
     DatabaseUrl,
-    DeviceHost,
     EmptyIsNone,
     File,
     Folder,
     Host,
-    Modality,
-    Network,
+    Location,
     PmsName,
     Port,
     Prefix,
     PublicUrl,
     Seconds,
     Secret,
+    Section,
     Source,
     TargetUrl,
     Text,
     Zone,
+    both_or_neither,
     checked_secret,
     machine_zone,
     refuse,
@@ -48,20 +46,25 @@ from dicom_gateway.settings_values import (
 )
 
 PREFIX = "DICOM_GATEWAY_"
+DICOM_TLS = "dicom_tls"  # the listener for DICOM over TLS
 
 
 class Listener(NamedTuple):
-    """A place where the gateway listens; `name` is the section of its settings."""
+    """A place where the gateway listens."""
 
     name: str
     host: str
     port: int
 
+    @property
+    def host_setting(self) -> Location:
+        """Where its host is set."""
+        return ("dicom" if self.name == DICOM_TLS else self.name, "host")
 
-class Section(BaseModel):
-    """A table of the settings file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+    @property
+    def port_setting(self) -> Location:
+        """Where its port is set."""
+        return ("dicom", "tls_port") if self.name == DICOM_TLS else (self.name, "port")
 
 
 class GatewaySettings(Section):
@@ -70,27 +73,6 @@ class GatewaySettings(Section):
     data_dir: Folder = Field(default=Path("data"), description="Folder of the database and of all received images.")
     practice: Text = Field(default="", description="Name of the practice, shown on the page.")
     time_zone: Zone = Field(default="", description="Zone of appointment times; empty: the zone of this machine.")
-
-
-class DicomSettings(Section):
-    """The DICOM listener."""
-
-    ae_title: AETitle = Field(default="DCMGATEWAY", description="AE title of the gateway.")
-    host: Host = Field(
-        default="127.0.0.1", description="Address to listen on; 0.0.0.0 is every IPv4 address of this machine."
-    )
-    port: Port = Field(default=11112, description="TCP port; 0 takes any free one.")
-    unknown_devices: Annotated[Literal["accept", "refuse"] | None, EmptyIsNone] = Field(
-        default=None,
-        description="What happens to a calling AE title without a [[device]] table: accept or refuse; "
-        "empty: accept while every listener is on loopback, else refuse.",
-    )
-    check_called_ae_title: bool = Field(
-        default=False, description="Refuse associations that call another AE title than ours."
-    )
-    extra_storage_classes: tuple[UID, ...] = Field(
-        default=(), description="SOP Class UIDs to accept for storage beyond the standard ones."
-    )
 
 
 class Hl7Settings(Section):
@@ -120,12 +102,8 @@ class WebSettings(Section):
 
     @field_validator("tls_key")
     @classmethod
-    def _both_or_neither(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if "tls_certificate" in info.data and (value is None) != (info.data["tls_certificate"] is None):
-            given, absent = ("tls_key", "tls_certificate") if value else ("tls_certificate", "tls_key")
-            what = f"is set without web.{absent}"
-            refuse([Contradiction(("web", given), what, "both or neither")])
-        return value
+    def _with_its_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return both_or_neither("web", value, info)
 
 
 class DatabaseSettings(Section):
@@ -163,20 +141,6 @@ class CompletionSettings(Section):
     quiet_seconds: Seconds = Field(default=60, description="Seconds without a new image after which a study has ended.")
     incomplete_after_seconds: Seconds = Field(
         default=900, description="Seconds after which missing images are reported as order.incomplete."
-    )
-
-
-class DeviceSettings(Section):
-    """A device: an AE that calls the gateway."""
-
-    ae_title: AETitle = Field(description="AE title with which the device calls.")
-    host: DeviceHost = Field(default="", description="Address of the device, when the gateway is to call it.")
-    port: Port = Field(default=0, description="TCP port of the device; 0: the gateway never calls it.")
-    modalities: tuple[Modality, ...] = Field(
-        default=(), description="Its modalities; a step without a station goes to every device of its modality."
-    )
-    allowed_from: tuple[Network, ...] = Field(
-        default=(), description="IP networks it may call from; empty: any address."
     )
 
 
@@ -236,6 +200,7 @@ class Settings(BaseSettings):
 
     gateway: GatewaySettings = GatewaySettings()
     dicom: DicomSettings = DicomSettings()
+    limits: LimitsSettings = LimitsSettings()
     hl7: Hl7Settings = Hl7Settings()
     web: WebSettings = WebSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -264,7 +229,10 @@ class Settings(BaseSettings):
     def _accept_needs_loopback(cls, web: WebSettings, info: ValidationInfo) -> WebSettings:
         dicom, hl7 = info.data.get("dicom"), info.data.get("hl7")
         if dicom is not None and hl7 is not None and dicom.unknown_devices == "accept":
-            beyond = [f"{place.name}.host" for place in _listeners(dicom, hl7, web) if not is_loopback(place.host)]
+            listeners = _listeners(dicom, hl7, web)
+            beyond = [
+                f"{place.name}.host" for place in listeners if not is_loopback(place.host) if place.name != DICOM_TLS
+            ]
             what = f'is "accept" while {" and ".join(beyond)} listens beyond this machine'
             right = '"refuse" or empty, with a [[device]] table for each device'
             refuse([Contradiction(("dicom", "unknown_devices"), what, right)] if beyond else [])
@@ -294,21 +262,22 @@ class Settings(BaseSettings):
 
     def web_refusal(self) -> str | None:
         """Return why the web role may not start, or None when it may."""
-        for name, path in (("tls_certificate", self.web.tls_certificate), ("tls_key", self.web.tls_key)):
-            if path is not None and not os.path.isfile(path):
-                return f"web.{name}: there is no file {path}"
-        if (
-            self.web.tls_certificate
-            and self.web.tls_key
-            and (reason := tls_fault(self.web.tls_certificate, self.web.tls_key))
-        ):
-            return reason
+        web = self.web
+        if web.tls_certificate and web.tls_key and (fault := tls_fault("web", web.tls_certificate, web.tls_key)):
+            return fault
         if is_loopback(self.web.host) or self.web.tls_key is not None or self.web.behind_proxy:
             return None
         return (
             f"web.host: {self.web.host} is beyond this machine and nothing encrypts; set web.tls_certificate and "
             "web.tls_key, or web.behind_proxy = true behind a proxy that does, or listen on 127.0.0.1"
         )
+
+    def dicom_tls_refusal(self) -> str | None:
+        """Return why DICOM over TLS, which is configured, cannot be served; None when it can, or is not configured."""
+        dicom = self.dicom
+        if dicom.tls_certificate is None or dicom.tls_key is None:
+            return None
+        return dicom_tls_fault(dicom.tls_certificate, dicom.tls_key, dicom.tls_client_ca) or None
 
     def zone(self) -> ZoneInfo:
         """Return the practice's zone, the machine's when none is set; raise SettingsError for an unusable TZ."""
@@ -325,10 +294,13 @@ class Settings(BaseSettings):
         def at(path: Path | None) -> Path | None:
             return None if path is None else folder / path
 
-        web, url = self.web, self.database.url
+        url = self.database.url
+        dicom_files = {name: at(getattr(self.dicom, name)) for name in ("tls_certificate", "tls_key", "tls_client_ca")}
+        web_files = {name: at(getattr(self.web, name)) for name in ("tls_certificate", "tls_key")}
         changes = {
             "gateway": self.gateway.model_copy(update={"data_dir": at(self.gateway.data_dir)}),
-            "web": web.model_copy(update={"tls_certificate": at(web.tls_certificate), "tls_key": at(web.tls_key)}),
+            "dicom": self.dicom.model_copy(update=dicom_files),
+            "web": self.web.model_copy(update=web_files),
             "database": self.database.model_copy(
                 update={"url": url and f"{SQLITE}{folder / url.removeprefix(SQLITE)}"}
             ),
@@ -338,8 +310,10 @@ class Settings(BaseSettings):
 
 
 def _listeners(dicom: DicomSettings, hl7: Hl7Settings, web: WebSettings) -> tuple[Listener, ...]:
+    secure = () if dicom.tls_key is None else (Listener(DICOM_TLS, dicom.host, dicom.tls_port),)
     return (
         Listener("dicom", dicom.host, dicom.port),
+        *secure,
         Listener("hl7", hl7.host, hl7.port),
         Listener("web", web.host, web.port),
     )

@@ -118,8 +118,9 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return ""
     value = field.default
-    if value is None or value == ():
-        return "[]" if value == () else '""'
+    for empty, text in ((None, '""'), ((), "[]"), ({}, "{}")):
+        if value == empty:
+            return text
     return json.dumps(value if isinstance(value, bool | int) else str(value))
 
 

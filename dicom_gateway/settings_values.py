@@ -1,4 +1,4 @@
-"""The types of single settings: how each is checked, and what a right one looks like.
+"""The types of single settings: how each is checked, what a right one looks like, and what sections share.
 
 AE titles are bounded by PS3.5 6.2 (AE), UIDs by PS3.5 9.1, the accession number's prefix by SH (16 characters, 10 of
 them digits), webhook secrets by Standard Webhooks. A check raises ValueError, whose text says what is wrong without
@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SecretStr,
+    ValidationInfo,
+)
 from pydantic_core import PydanticCustomError
 
 from dicom_gateway.errors import SettingsError
@@ -31,6 +40,12 @@ class Form:
     """What a right value looks like, for a person."""
 
     text: str
+
+
+class Section(BaseModel):
+    """A table of the settings file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
 
 
 class Contradiction(NamedTuple):
@@ -56,6 +71,14 @@ def repeated(section: str, name: str, values: list[str]) -> Iterable[Contradicti
         if first < index:
             what = f"is {value!r}, as {section}[{first}].{name} is"
             yield Contradiction((section, index, name), what, f"another {name} in each [[{section}]]")
+
+
+def both_or_neither(section: str, key: Path | None, info: ValidationInfo) -> Path | None:
+    """Return `key`, the tls_key of a section; refuse it without tls_certificate, and the other way round."""
+    if "tls_certificate" in info.data and (key is None) != (info.data["tls_certificate"] is None):
+        given, absent = ("tls_key", "tls_certificate") if key else ("tls_certificate", "tls_key")
+        refuse([Contradiction((section, given), f"is set without {section}.{absent}", "both or neither")])
+    return key
 
 
 def _text(value: str) -> str:
@@ -164,6 +187,21 @@ def _fits(pattern: str) -> Callable[[str], str]:
     return check
 
 
+_UID = r"(?=.{3,64}$)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+"
+_MOST_MEGABYTES = 1 << 20
+
+
+def _object_sizes(value: object) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise ValueError("is not a table")
+    for uid, size in value.items():
+        if not isinstance(uid, str) or not re.fullmatch(_UID, uid):
+            raise ValueError("has a name that is not a UID")
+        if type(size) is not int or not 1 <= size <= _MOST_MEGABYTES:
+            raise ValueError(f"has for {uid} what is not a number of megabytes")
+    return value
+
+
 EmptyIsNone = BeforeValidator(_empty_is_none)
 _HOST = Form('an IP address or a host name, for example "127.0.0.1"')
 Text = Annotated[str, AfterValidator(_text), Form("text of up to 64 characters without backslash")]
@@ -174,11 +212,20 @@ Host = Annotated[str, AfterValidator(checked_host), _HOST]
 DeviceHost = Annotated[str, AfterValidator(lambda value: value and checked_host(value)), _HOST]
 Port = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=65535)]
 Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000_000)]
+Most = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10_000)]
+RequestKilobytes = Annotated[int, BeforeValidator(_whole), Field(ge=8, le=200)]  # the buffer it is read into has 256
+Kilobytes = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1024)]
+Megabytes = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=_MOST_MEGABYTES)]
+ObjectSizes = Annotated[
+    dict[str, int],
+    PlainValidator(_object_sizes),
+    Form('a table of SOP Class UIDs and megabytes, for example {"1.2.840.10008.5.1.4.1.1.7" = 64}'),
+]
 Answers = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1_000_000)]
 Seconds = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=604_800)]
 UID = Annotated[
     str,
-    AfterValidator(_fits(r"(?=.{3,64}$)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")),
+    AfterValidator(_fits(_UID)),
     Form('a UID, for example "1.2.840.10008.5.1.4.1.1.7"'),
 ]
 Modality = Annotated[

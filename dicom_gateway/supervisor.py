@@ -18,12 +18,14 @@ from pathlib import Path
 
 import structlog
 
+from dicom_gateway.certificates import valid_until
 from dicom_gateway.errors import SettingsError
 from dicom_gateway.gateway import Gateway
 from dicom_gateway.listening import bind_all, port_of
 from dicom_gateway.operating_system import try_lock
-from dicom_gateway.roles import LISTENING_ROLES, ROLES
-from dicom_gateway.settings import PREFIX, Settings
+from dicom_gateway.roles import LISTENING_ROLES, ROLES, listeners_of
+from dicom_gateway.settings import DICOM_TLS, Settings
+from dicom_gateway.settings_text import variable
 
 log = structlog.get_logger()
 
@@ -79,17 +81,19 @@ class Supervisor:
             self._announce("stopped")
 
     def _prepare(self, gateway: Gateway) -> None:
-        names = {LISTENING_ROLES[child.role] for child in self._children if child.role in LISTENING_ROLES}
-        self._sockets = bind_all(item for item in self._settings.listeners() if item.name in names)
+        listeners = listeners_of(self._settings, (child.role for child in self._children))
+        self._sockets = bind_all(listeners)
         gateway.migrate()
         metrics = gateway.run_dir / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir(mode=0o700)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
-        for name, listening in self._sockets.items():
-            os.environ[f"{PREFIX}{name.upper()}__PORT"] = str(port_of(listening))
+        for listener in listeners:
+            os.environ[variable(listener.port_setting)] = str(port_of(self._sockets[listener.name]))
         if self._refusal:
             self._announce(f"The web role does not start: {self._refusal}")
+        if refusal := self._settings.dicom_tls_refusal():
+            self._announce(f"DICOM over TLS is not served: {refusal}")
         self._announce(describe(self._settings, {name: port_of(s) for name, s in self._sockets.items()}))
 
     def _watch(self, drain_pipe: int) -> None:
@@ -120,8 +124,9 @@ class Supervisor:
         if self._log_json:
             command.append("--log-json")
         descriptors = [drain_pipe]
-        name = LISTENING_ROLES.get(role)
-        if name is not None:
+        for name in LISTENING_ROLES.get(role, ()):
+            if name not in self._sockets:
+                continue
             descriptor = self._sockets[name].fileno()
             command += ["--inherit", f"{name}={descriptor}"]
             descriptors.append(descriptor)
@@ -156,6 +161,8 @@ def describe(settings: Settings, ports: Mapping[str, int]) -> str:
         ("DICOM", f"{settings.dicom.host}:{ports.get('dicom')}  AE title {settings.dicom.ae_title}"),
         ("Unknown devices", "accepted" if settings.accepts_unknown_devices() else "refused"),
     ]
+    if DICOM_TLS in ports:
+        lines = [lines[0], ("DICOM TLS", f"{settings.dicom.host}:{ports[DICOM_TLS]}  {_tls(settings)}"), *lines[1:]]
     if "web" in ports:
         scheme = "https" if settings.web.tls_certificate else "http"
         base = f"{scheme}://{settings.web.host}:{ports['web']}"
@@ -167,3 +174,10 @@ def describe(settings: Settings, ports: Mapping[str, int]) -> str:
     lines = [*lines, ("Data", str(settings.gateway.data_dir))]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"  {name:<{width}}  {value}" for name, value in lines)
+
+
+def _tls(settings: Settings) -> str:
+    certificate, client_ca = settings.dicom.tls_certificate, settings.dicom.tls_client_ca
+    end = valid_until(certificate) if certificate else None
+    words = f"certificate valid until {end:%Y-%m-%d}" if end else "certificate of unknown validity"
+    return f"{words}, devices must have one" if client_ca else words

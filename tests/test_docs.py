@@ -11,6 +11,7 @@ from dicom_gateway.cli.root import cli
 from dicom_gateway.core.completion import Evidence
 from dicom_gateway.core.envelope import Event, EventType, StudyFacts, describe_instance, envelope
 from dicom_gateway.core.model import InstanceHeader, Study
+from dicom_gateway.metrics import ASSOCIATION_EVENTS
 from dicom_gateway.storage.outbox import DeliveryStatus
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +77,15 @@ def test_every_metric_is_documented() -> None:
     assert counters
     expected = {f"{name}_total" if name in counters else name for name in names}
     assert {name for name in first_cells("operations.md", "metrics") if name.startswith("dicom_")} == expected
+
+
+def test_every_event_of_an_association_is_documented_and_counted() -> None:
+    rows = [line for line in part("operations.md", "association events").splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{event}` | {meaning} |" for event, meaning in ASSOCIATION_EVENTS.items()]
+    sources = [ROOT / "dicom_gateway" / name for name in ("dicom/server.py", "upperlayer/server.py")]
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    assert set(re.findall(r'_count\("([^"]+)"\)', text)) <= set(ASSOCIATION_EVENTS)
+    assert all(f'"{event}"' in text for event in ASSOCIATION_EVENTS)
 
 
 def test_delivery_statuses_are_what_the_command_offers() -> None:

@@ -23,9 +23,11 @@ from hypothesis import strategies as st
 from dicom_gateway.errors import SettingsError
 from dicom_gateway.network import is_loopback, is_private
 from dicom_gateway.settings import Listener, Settings
+from dicom_gateway.settings_dicom import LimitsSettings
 from dicom_gateway.settings_loading import load_settings, settings_origin
 from dicom_gateway.settings_text import commented_toml, dotted, known_locations, markdown_table, variable
 from dicom_gateway.settings_values import machine_zone
+from dicom_gateway.upperlayer.limits import DEFAULT_LIMITS
 
 SECRET = "whsec_" + base64.b64encode(b"sesame-open-sesame-open-sesame!!").decode()
 DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
@@ -93,6 +95,59 @@ BAD = [
     ('[web]\npublic_url = "http://h?a"', "web.public_url", 2, "without", '[web]\npublic_url = "http://h"'),
     ('[web]\ntls_certificate = "c"', "web.tls_certificate", 2, "both", '[web]\ntls_certificate = "c"\ntls_key = "k"'),
     ('[web]\ntls_key = "k"', "web.tls_key", 2, "both", '[web]\ntls_key = ""'),
+    ('[dicom]\ntls_certificate = "c"', "dicom.tls_certificate", 2, "both", '[dicom]\ntls_key = ""'),
+    ('[dicom]\ntls_key = "k"', "dicom.tls_key", 2, "both", '[dicom]\ntls_certificate = "c"\ntls_key = "k"'),
+    (
+        '[dicom]\ntls_client_ca = "a"',
+        "dicom.tls_client_ca",
+        2,
+        "all three",
+        '[dicom]\ntls_certificate = "c"\ntls_key = "k"\ntls_client_ca = "a"',
+    ),
+    (
+        '[dicom]\ntls_certificate = "c"\ntls_key = "k"\ntls_port = 11112',
+        "dicom.tls_port",
+        4,
+        "another port",
+        "[dicom]\ntls_port = 11112",
+    ),
+    ("[dicom]\ntls_port = 65536", "dicom.tls_port", 2, "from 0 to 65535", "[dicom]\ntls_port = 0"),
+    ("[limits]\nconnections = 0", "limits.connections", 2, "from 1 to 10000", "[limits]\nconnections = 10000"),
+    (
+        "[limits]\nconnections_per_address = 201",
+        "limits.connections_per_address",
+        2,
+        "at most 200, or a larger limits.connections",
+        "[limits]\nconnections_per_address = 200",
+    ),
+    (
+        "[limits]\nassociations = 201",
+        "limits.associations",
+        2,
+        "at most 200, or a larger limits.connections",
+        "[limits]\nassociations = 201\nconnections = 201",
+    ),
+    (
+        "[limits]\nassociations_per_device = 101",
+        "limits.associations_per_device",
+        2,
+        "at most 100, or a larger limits.associations",
+        "[limits]\nassociations_per_device = 100",
+    ),
+    ("[limits]\nrequest_kb = 201", "limits.request_kb", 2, "from 8 to 200", "[limits]\nrequest_kb = 200"),
+    ("[limits]\nidle_seconds = 0", "limits.idle_seconds", 2, "from 1", "[limits]\nidle_seconds = 1"),
+    ("[limits]\nobject_mb = 0", "limits.object_mb", 2, "from 1", "[limits]\nobject_mb = 1"),
+    (
+        '[limits]\nobject_mb_of = { "1.02.3" = 64 }',
+        "limits.object_mb_of",
+        2,
+        "SOP Class UIDs",
+        '[limits]\nobject_mb_of = { "1.2.3" = 64 }',
+    ),
+    ('[limits]\nobject_mb_of = { "1.2.3" = 0 }', "limits.object_mb_of", 2, "megabytes", "[limits]\nobject_mb_of = {}"),
+    ('[limits]\nobject_mb_of = { "1.2.3" = true }', "limits.object_mb_of", 2, "megabytes", "[limits.object_mb_of]"),
+    ("[limits]\nobject_mb_of = 64", "limits.object_mb_of", 2, "a table", '[limits.object_mb_of]\n"1.2.3" = 64'),
+    (DEVICE + "stock_association = 2", "device[0].stock_association", 3, "true or false", DEVICE),
     ('[database]\nurl = "postgresql://db/x"', "database.url", 2, "sqlite:///", '[database]\nurl = "sqlite:///x.db"'),
     ('[database]\nurl = "sqlite:///:memory:"', "database.url", 2, "a file", '[database]\nurl = ""'),
     (
@@ -185,6 +240,10 @@ BAD_VARIABLES = [
     ("DEVICE", '[{"ae_title": "A"', "device", "written as JSON", '[{"ae_title": "A"}]'),
     ("DEVICE", '{"ae_title": "A"}', "device", "a list", "[]"),
     ("DEVICE", "null", "device", "a list", "[]"),
+    ("LIMITS__OBJECT_MB_OF", "64", "limits.object_mb_of", "a table", '{"1.2.3": 64}'),
+    ("LIMITS__OBJECT_MB_OF", "{1.2", "limits.object_mb_of", "a table", "{}"),
+    ("LIMITS__OBJECT_MB_OF", "null", "limits.object_mb_of", "a table", "{}"),
+    ("LIMITS__REQUEST_KB", "x", "limits.request_kb", "from 8 to 200", "100"),
     ("DEVICE", "[null]", "device[0]", "a table", "[]"),
 ]
 
@@ -324,6 +383,7 @@ def test_relative_paths_begin_at_the_folder_of_the_file(tmp_path: Path, monkeypa
     (folder / "secret").write_text(f"{SECRET}\n")
     text = (
         '[gateway]\ndata_dir = "d"\n[web]\ntls_certificate = "c"\ntls_key = "/k"\n[database]\nurl = "sqlite:///x.db"\n'
+        '[dicom]\ntls_certificate = "e"\ntls_key = "/f"\ntls_client_ca = "g"\n'
     )
     (folder / "a.toml").write_text(text + re.sub("secret = .*", 'secret_file = "secret"', PMS))
     monkeypatch.chdir(tmp_path)
@@ -331,6 +391,8 @@ def test_relative_paths_begin_at_the_folder_of_the_file(tmp_path: Path, monkeypa
 
     assert found.gateway.data_dir == folder / "d"
     assert (found.web.tls_certificate, found.web.tls_key) == (folder / "c", Path("/k"))
+    assert (found.dicom.tls_certificate, found.dicom.tls_key) == (folder / "e", Path("/f"))
+    assert found.dicom.tls_client_ca == folder / "g"
     assert found.database_path() == folder / "x.db"
     assert found.pms[0].secret_file == folder / "secret"
     assert found.pms[0].signing_secret().get_secret_value() == SECRET
@@ -489,6 +551,38 @@ def test_values_have_their_types(load: Load) -> None:
     )
 
 
+def test_dicom_over_tls_is_a_listener_once_it_has_a_certificate(load: Load) -> None:
+    assert [place.name for place in load("[dicom]\ntls_port = 12762").listeners()] == ["dicom", "hl7", "web"]
+    tls = '[dicom]\nhost = "::1"\ntls_port = 12762\ntls_certificate = "c"\ntls_key = "k"'
+    (_, secure, *_) = load(tls).listeners()
+    assert secure == Listener("dicom_tls", "::1", 12762)
+    assert (secure.host_setting, secure.port_setting) == (("dicom", "host"), ("dicom", "tls_port"))
+    text = refusal(load, tls.replace("::1", "0.0.0.0") + '\nunknown_devices = "accept"')
+    assert "while dicom.host listens beyond" in text
+
+
+def test_why_dicom_over_tls_is_not_served(load: Load, tmp_path: Path) -> None:
+    assert load("").dicom_tls_refusal() is None
+    (tmp_path / "empty").touch()
+    refused = load('[dicom]\ntls_certificate = "empty"\ntls_key = "absent"').dicom_tls_refusal()
+    assert refused == f"dicom.tls_key: there is no file {tmp_path / 'absent'}"
+    refused = load('[dicom]\ntls_certificate = "empty"\ntls_key = "empty"').dicom_tls_refusal()
+    assert refused is not None and refused.startswith("dicom.tls_certificate: ")
+
+
+def test_limits_are_those_of_the_association_layer_unless_set(load: Load) -> None:
+    assert load("").limits.as_limits() == DEFAULT_LIMITS
+    names = [name for name in LimitsSettings.model_fields if name != "object_mb_of"]
+    changed = {name: 7 + number for number, name in enumerate(reversed(names))}
+    text = "\n".join(f"{name} = {value}" for name, value in changed.items())
+    found = load(f'[limits]\n{text}\n[limits.object_mb_of]\n"1.2.3" = 5').limits.as_limits()
+    units = {"_kb": 1 << 10, "_mb": 1 << 20, "_of": 1 << 20}
+    for name, value in changed.items():
+        unit = units.get(name[-3:], 1)
+        assert getattr(found, re.sub("_[km]b$", "_bytes", name)) == value * unit, name
+    assert found.object_bytes_of == {"1.2.3": 5 << 20}
+
+
 def test_the_zone_is_the_practices_else_the_machines(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     assert load("").zone() == ZoneInfo("Asia/Tokyo")
@@ -558,7 +652,9 @@ VALUES = st.recursive(
     max_leaves=3,
 )
 PLACES = [("dicom",), ("pms", 0), *known_locations()]
-PLACES += [("device", 0, name) for name in ("ae_title", "host", "port", "modalities", "allowed_from")]
+PLACES += [
+    ("device", 0, name) for name in ("ae_title", "host", "port", "modalities", "allowed_from", "stock_association")
+]
 PLACES += [("pms", 0, name) for name in ("name", "type", "url", "secret", "secret_file", "sources", "thumbnails")]
 
 

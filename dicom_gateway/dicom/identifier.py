@@ -10,16 +10,17 @@ from pydicom import Dataset
 from pydicom.uid import UID
 from pynetdicom.dsutils import decode
 
-from dicom_gateway.study.scan import scan
+from dicom_gateway.study.scan import ScanLimits, scan
 
 _TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _UTF8_EXPLICIT = b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 192"
 _UTF8_IMPLICIT = b"\x08\x00\x05\x00\x0a\x00\x00\x00ISO_IR 192"
 
 
-def read_data_set(data: BytesIO, transfer_syntax_uid: str) -> Dataset:
-    """Return the data set, values of bad form unread; raises RefusedObject (0xC000) when it cannot be parsed."""
-    scan(data.getbuffer(), transfer_syntax_uid)
+def read_data_set(data: BytesIO, transfer_syntax_uid: str, elements: int = 20_000) -> Dataset:
+    """Return the data set, values of bad form unread; raises RefusedObject (0xC000) when it cannot be parsed, or has
+    more than so many elements and items, each of which takes fifty times its bytes when it is parsed."""
+    scan(data.getbuffer(), transfer_syntax_uid, ScanLimits(elements=elements))
     syntax = UID(transfer_syntax_uid)
     raw = data.getvalue()
     found = _decode(raw, syntax)

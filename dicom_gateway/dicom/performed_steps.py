@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 Answer = tuple[Dataset | int, Dataset | None]
 
+MAX_ELEMENTS = 100_000  # a report names each image: three elements of an item
+
 
 class PerformedStepService:
     """Receives what devices report of their performed steps."""
@@ -127,4 +129,4 @@ def _refusal(event: Any, sop_class_uid: Any, service: str, uid: str, *named: str
 
 def _whole(event: Any, data: BytesIO | None) -> Dataset:
     """Return the data set of a request; raises RefusedObject when it cannot be parsed."""
-    return Dataset() if data is None else read_data_set(data, event.context.transfer_syntax)
+    return Dataset() if data is None else read_data_set(data, event.context.transfer_syntax, MAX_ELEMENTS)

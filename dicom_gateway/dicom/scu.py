@@ -244,7 +244,7 @@ def _context_in_words(context: PresentationContext) -> str:
 def _say_accepted(call: Call, found: Association) -> None:
     acceptor = found.acceptor
     implementation = printable(str(acceptor.implementation_version_name or acceptor.implementation_class_uid or "?"))
-    call.say(f"association accepted by {implementation}, PDUs up to {acceptor.maximum_length} bytes")
+    call.say(f"association accepted (software {implementation}), PDUs up to {acceptor.maximum_length} bytes")
     for context in found.accepted_contexts:
         call.say(f"accepted: {UID(context.abstract_syntax or '').name} in {context.transfer_syntax[0].name}")
     for context in found.rejected_contexts:

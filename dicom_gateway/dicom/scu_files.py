@@ -11,7 +11,8 @@ from pathlib import Path
 from pydicom import Dataset
 from pydicom.filereader import dcmread
 
-from dicom_gateway.errors import GatewayError
+from dicom_gateway.core.identifiers import printable
+from dicom_gateway.errors import GatewayError, InvalidValue
 
 _PREFIX_AT = 128
 _DIRECTORY = "1.2.840.10008.1.3.10"  # a DICOMDIR is about files, and no object
@@ -88,6 +89,11 @@ def read_files(paths: Iterable[Path]) -> tuple[list[ObjectFile], list[tuple[Path
             if is_named or _claims_to_be_one(path):
                 others.append((path, str(error)))
     return objects, others
+
+
+def nothing_in(paths: Iterable[Path]) -> InvalidValue:
+    """Return what to raise when `paths` are folders in which there is no object."""
+    return InvalidValue(f"{', '.join(printable(str(path)) for path in paths)}: there is no DICOM file in it")
 
 
 def _claims_to_be_one(path: Path) -> bool:

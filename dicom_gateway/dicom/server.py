@@ -1,12 +1,13 @@
 """The DICOM side as a whole: who may associate, which service answers what, how it starts and drains.
 
-PS3.8 7.1 (rejection: 1/1/3 calling AE title not recognised, 1/1/7 called), PS3.7 9.1.5 (C-ECHO).
+PS3.8 7.1 (rejection: 1/1/3 calling AE title not recognised, 1/1/7 called, 2/3/2 local limit), PS3.7 9.1.5 (C-ECHO).
 """
 
 import logging
 import socket
+import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import structlog
@@ -16,21 +17,25 @@ from pynetdicom import AE, _config, evt
 from dicom_gateway.core.devices import Devices
 from dicom_gateway.dicom.contexts import supported_contexts
 from dicom_gateway.dicom.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_gateway.dicom.peer import peer_of
+from dicom_gateway.dicom.peer import Peer, peer_of
 from dicom_gateway.dicom.performed_steps import PerformedStepService
 from dicom_gateway.dicom.status import SUCCESS
 from dicom_gateway.dicom.store import StoreService
 from dicom_gateway.dicom.worklist import WorklistService
 from dicom_gateway.errors import GatewayError
 from dicom_gateway.storage.devices import UnknownDevices
-from dicom_gateway.upperlayer.server import DicomServer
+from dicom_gateway.upperlayer.limits import DEFAULT_LIMITS, MAX_PDU_BYTES, Limits
+from dicom_gateway.upperlayer.server import DicomServer, Gate
 
 log = structlog.get_logger()
 
-MAX_PDU_BYTES = 131072
-MAX_ASSOCIATIONS = 200
-IDLE_SECONDS = 300
-CALLING_NOT_RECOGNISED = (1, 1, 3)
+CLEAN_UP_SECONDS = 2.0
+CALLING_NOT_RECOGNISED, CALLED_NOT_RECOGNISED, LOCAL_LIMIT_EXCEEDED = (1, 1, 3), (1, 1, 7), (2, 3, 2)
+OTHER_CALLED, TOO_MANY = "calls another AE title", "too many associations"
+REJECTIONS = {  # what else than an unknown device: (result, source, reason), and as what it is counted
+    OTHER_CALLED: (CALLED_NOT_RECOGNISED, "refused"),
+    TOO_MANY: (LOCAL_LIMIT_EXCEEDED, "over limit"),
+}
 
 
 class DicomService:
@@ -47,6 +52,8 @@ class DicomService:
         store: StoreService,
         performed_steps: PerformedStepService,
         count: Callable[[str], None],
+        limits: Limits = DEFAULT_LIMITS,
+        stock_devices: Collection[str] = (),
     ) -> None:
         _config.LOG_HANDLER_LEVEL = "none"
         _config.LOG_REQUEST_IDENTIFIERS = False
@@ -57,14 +64,20 @@ class DicomService:
         self._devices = devices
         self._unknown_devices = unknown_devices
         self._count = count
-        self._server: DicomServer | None = None
+        self._limits = limits
+        self._gate = Gate(limits)
+        self._stock_devices = stock_devices
+        self._receive_object = store.receive_object
+        self._servers: list[DicomServer] = []
         self._contexts = supported_contexts(extra_storage_classes)
-        self._ae = _application_entity(ae_title, check_called_ae_title)
+        self._called_ae_title = ae_title if check_called_ae_title else ""
+        self._ae = _application_entity(ae_title, limits.idle_seconds)
         self._handlers: list[tuple[Any, Callable[..., Any]]] = [
             (evt.EVT_REQUESTED, self._handle_requested),
             (evt.EVT_ACCEPTED, self._handle_accepted),
             (evt.EVT_RELEASED, lambda event: self._ended(event, "released")),
             (evt.EVT_ABORTED, lambda event: self._ended(event, "aborted")),
+            (evt.EVT_ASYNC_OPS, lambda event: (1, 1)),  # one operation at a time, and the peer is told so
             (evt.EVT_C_ECHO, self._handle_echo),
             (evt.EVT_C_FIND, worklist.handle_find),
             (evt.EVT_C_STORE, store.handle_store),
@@ -73,46 +86,71 @@ class DicomService:
             (evt.EVT_N_GET, performed_steps.handle_get),
         ]
 
-    def start(self, listening: socket.socket) -> None:
-        """Accept associations on a socket that is bound."""
-        self._server = DicomServer(self._ae, listening, self._contexts, self._handlers)
-        self._server.start()
+    def start(self, listening: socket.socket, secure: tuple[socket.socket, ssl.SSLContext] | None = None) -> None:
+        """Accept associations on a socket that is bound, and with TLS on another one."""
+        places: list[tuple[socket.socket, ssl.SSLContext | None]] = [(listening, None)]
+        if secure is not None:
+            places.append(secure)
+        for place, tls in places:
+            server = DicomServer(
+                self._ae, place, self._contexts, self._handlers, self._receive_object, self._gate, self._limits, tls,
+                self._stock_devices.__contains__, self._count,
+            )  # fmt: skip
+            self._servers.append(server)
+            server.start()
 
     def stop(self, seconds: float) -> None:
         """Accept nothing more, let open associations finish for `seconds`, then abort what is left."""
-        server = self._server
-        if server is None:
-            return
-        server.stop_accepting()
+        for server in self._servers:
+            server.stop_accepting()
         deadline = time.monotonic() + seconds
         quiet = 0  # twice in a row, because a message is in neither place between its queue and its service
         while time.monotonic() < deadline and quiet < 2:
-            quiet = 0 if server.is_busy() else quiet + 1
+            quiet = 0 if self.is_busy() else quiet + 1
             time.sleep(0.02)
-        server.end_associations()
-        self._server = None
+        for server in self._servers:
+            server.end_associations()
+        for server in self._servers:
+            server.wait_until_gone(CLEAN_UP_SECONDS)
+        self._servers.clear()
 
     def open_associations(self) -> int:
         """Return how many associations are open."""
-        return len(self._server.active_associations) if self._server else 0
+        return sum(len(server.active_associations) for server in self._servers)
 
     def is_busy(self) -> bool:
         """Say whether a message is in work on any association."""
-        return self._server is not None and self._server.is_busy()
+        return any(server.is_busy() for server in self._servers)
 
     def _handle_requested(self, event: Any) -> None:
         peer = peer_of(event.assoc)
-        reason = self._devices.refusal(peer.ae_title, peer.address)
+        reason = self._refusal(event.assoc, peer)
         if not reason:
             return
-        self._count("refused")
-        log.warning("device refused", reason=reason, ae_title=peer.ae_title, address=peer.address)
-        event.assoc.acse.send_reject(*CALLING_NOT_RECOGNISED)
-        try:
-            self._unknown_devices.record(peer.ae_title, peer.address, peer.called_ae_title)
-        except GatewayError as error:
-            log.warning("refused device not recorded", error=type(error).__name__)
-        event.assoc.kill()  # returns once the rejection is sent; without it the connection is closed before
+        rejection, counted_as = REJECTIONS.get(reason, (CALLING_NOT_RECOGNISED, "refused"))
+        self._count(counted_as)
+        log.warning(
+            "device refused",
+            reason=reason,
+            ae_title=peer.ae_title,
+            address=peer.address,
+            called_ae_title=peer.called_ae_title,
+        )
+        event.assoc.acse.send_reject(*rejection)
+        if rejection is not LOCAL_LIMIT_EXCEEDED:
+            try:
+                self._unknown_devices.record(peer.ae_title, peer.address, peer.called_ae_title)
+            except GatewayError as error:
+                log.warning("refused device not recorded", error=type(error).__name__)
+        event.assoc.kill()  # with pynetdicom's own association it returns once the rejection is sent
+
+    def _refusal(self, association: Any, peer: Peer) -> str:
+        """Return why a peer may not associate; "" when it may, and its association is counted then."""
+        if reason := self._devices.refusal(peer.ae_title, peer.address):
+            return reason
+        if self._called_ae_title not in ("", peer.called_ae_title):
+            return OTHER_CALLED
+        return "" if self._gate.admit(association, peer.ae_title, peer.address) else TOO_MANY
 
     def _handle_accepted(self, event: Any) -> None:
         peer = peer_of(event.assoc)
@@ -133,14 +171,12 @@ class DicomService:
         return SUCCESS
 
 
-def _application_entity(ae_title: str, check_called_ae_title: bool) -> AE:
+def _application_entity(ae_title: str, idle_seconds: float) -> AE:
     ae = AE(ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.maximum_pdu_size = MAX_PDU_BYTES
-    ae.maximum_associations = MAX_ASSOCIATIONS
-    ae.network_timeout = IDLE_SECONDS
-    ae.require_called_aet = check_called_ae_title
+    ae.network_timeout = idle_seconds
     return ae
 
 

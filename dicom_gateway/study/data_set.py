@@ -8,6 +8,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, time
+from functools import cache
 from typing import Final, TypeVar
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -27,6 +28,11 @@ _TM: Final = re.compile(r"(\d\d)(?::?(\d\d)(?::?([0-5]\d|60)(?:\.(\d{1,6}))?)?)?
 _DT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d(?:\d\d(?:\d\d(?:\.\d{1,6})?)?)?))?([+-]\d{4})?")
 
 T = TypeVar("T")
+
+
+@cache
+def _tag(keyword: str) -> int:
+    return tag_for_keyword(keyword) or 0
 
 
 class Flags:
@@ -75,7 +81,7 @@ class DataSet:
 
     def element(self, keyword: str) -> Element | None:
         """Return an element, or None when it is absent or empty."""
-        found = self._elements.get(tag_for_keyword(keyword) or 0)
+        found = self._elements.get(_tag(keyword))
         return None if found is None or found.start == found.end else found
 
     def items(self, keyword: str) -> Iterator["DataSet"]:

@@ -1,73 +1,94 @@
-"""The accepting side of an association: pynetdicom's server on a socket that is listening already.
+"""The accepting side: counts connections, does the handshake and reads the request of each in its own thread.
 
-PS3.8. Adds to pynetdicom what real devices need: TCP_NODELAY, acknowledgement at once after each read (a device with
-Nagle's algorithm otherwise waits 40 ms a message), reads larger than 4 KiB, a backlog of 128, and presentation contexts
-that are shared instead of copied for each connection (8 to 200 ms of copying).
+PS3.8 9.2 (the acceptor's states). pynetdicom's server keeps the listening socket and the event handlers; connections
+beyond the limits are closed when they are accepted, and nothing that a peer does or leaves undone holds up another.
 """
 
 import socket
+import ssl
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+import structlog
 from pynetdicom import AE
-from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import AddressInformation, AssociationServer
 
-from dicom_gateway.operating_system import acknowledge_at_once
-from dicom_gateway.upperlayer.association import ServedAssociation, end
+from dicom_gateway.upperlayer.acceptors import Acceptors
+from dicom_gateway.upperlayer.association import ABORTED_BY_PROVIDER, StreamingAssociation, abort_unit
+from dicom_gateway.upperlayer.connection import Connection, HandshakeFailed, Late, Lost
+from dicom_gateway.upperlayer.limits import DEFAULT_LIMITS, MAX_PDU_BYTES, Limits
+from dicom_gateway.upperlayer.message import ReceiveObject
+from dicom_gateway.upperlayer.stock import StockAssociation
+from dicom_gateway.upperlayer.units import ASSOCIATE_RQ, UNEXPECTED_PDU, InvalidUnit, Unit, UnitReader
 
-BACKLOG = 128
-READ_BYTES = 256 * 1024
-POLL_SECONDS = 0.5
+log = structlog.get_logger()
+
+BACKLOG = 1024  # a connection beyond it waits seconds for its next try
+STOP_SECONDS = 10.0
+PROTOCOL_VERSION = 1
+VERSION_NOT_SUPPORTED, TEMPORARY_CONGESTION = (1, 2, 2), (2, 3, 1)  # result, source, reason: PS3.8 table 9-21
 
 EventHandlers = list[tuple[Any, Callable[..., Any]]]
+ServedAssociation = StreamingAssociation | StockAssociation
 
 
-class SharedContexts(list[PresentationContext]):
-    """Presentation contexts that all associations share: negotiation only reads them."""
+class Gate:
+    """Counts what is open on all listeners: connections, in all and by address, and associations that were admitted,
+    in all and by device (a calling AE title at an address)."""
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "SharedContexts":
-        return self
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._connections: Counter[str] = Counter()
+        self._admitted: dict[Any, tuple[str, str]] = {}
+        self._guard = threading.Lock()
+
+    def enter(self, address: str) -> bool:
+        """Count a connection; False when there are too many already."""
+        with self._guard:
+            limits, opened = self._limits, self._connections
+            if opened.total() >= limits.connections or opened[address] >= limits.connections_per_address:
+                return False
+            opened[address] += 1
+            return True
+
+    def leave(self, address: str) -> None:
+        """Count a connection no more."""
+        with self._guard:
+            self._connections[address] -= 1
+            if not self._connections[address]:
+                del self._connections[address]
+
+    def admit(self, association: Any, ae_title: str, address: str) -> bool:
+        """Count an association until it ends; False when there are too many already."""
+        with self._guard:
+            device = (ae_title, address)
+            of_device = sum(admitted == device for admitted in self._admitted.values())
+            if len(self._admitted) >= self._limits.associations or of_device >= self._limits.associations_per_device:
+                return False
+            self._admitted[association] = device
+            return True
+
+    def dismiss(self, association: Any) -> None:
+        """Count an association no more."""
+        with self._guard:
+            self._admitted.pop(association, None)
 
 
-class PromptSocket(AssociationSocket):
-    """The socket of an association, read in large pieces and acknowledged at once."""
+class DicomServer(AssociationServer):
+    """Accepts associations on `listening` until `stop_accepting`.
 
-    def recv(self, nr_bytes: int) -> bytearray:
-        """Read `nr_bytes`, or fewer when the peer has closed the connection."""
-        assert self.socket is not None
-        data = bytearray()
-        while len(data) < nr_bytes:
-            piece = self.socket.recv(min(nr_bytes - len(data), READ_BYTES))
-            if not piece:
-                break
-            data += piece
-            acknowledge_at_once(self.socket)
-        return data
-
-
-class _Handler(RequestHandler):
-    """Makes the association of one connection, on a prompt socket."""
-
-    def _create_association(self) -> Association:
-        association = ServedAssociation.serve(super()._create_association())
-        plain = association.dul.socket
-        assert plain is not None
-        assert isinstance(self.request, socket.socket)
-        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        acknowledge_at_once(self.request)
-        plain.__class__ = PromptSocket  # same fields; a second socket object would announce the connection twice
-        return association
-
-
-class DicomServer(ThreadedAssociationServer):
-    """Accepts associations on `listening` until `stop`."""
+    `is_stock` says by the calling AE title which devices get pynetdicom's own association; `count` is told of
+    connections that come to nothing: `connection refused`, `handshake failed`, `request late`, `request invalid`.
+    """
 
     request_queue_size = BACKLOG
-    daemon_threads = True
-    block_on_close = False
 
     def __init__(
         self,
@@ -75,21 +96,31 @@ class DicomServer(ThreadedAssociationServer):
         listening: socket.socket,
         contexts: list[PresentationContext],
         handlers: EventHandlers,
+        receive_object: ReceiveObject,
+        gate: Gate,
+        limits: Limits = DEFAULT_LIMITS,
+        tls: ssl.SSLContext | None = None,
+        is_stock: Callable[[str], bool] = lambda ae_title: False,
+        count: Callable[[str], None] = lambda event: None,
     ) -> None:
         self._listening = listening
-        address = listening.getsockname()
+        self._limits = limits
+        self._gate = gate
+        self._tls = tls
+        self._is_stock = is_stock
+        self._count = count
+        self._receive_object = receive_object
+        self._associations: set[ServedAssociation] = set()
+        self._guard = threading.Lock()
         super().__init__(
-            ae,
-            address,
-            ae.ae_title,
-            SharedContexts(contexts),
-            evt_handlers=handlers,  # type: ignore[arg-type]
-            request_handler=_Handler,
-        )
-        ae._servers.append(self)
-        self._thread = threading.Thread(
-            target=self.serve_forever, args=(POLL_SECONDS,), name="dicom-server", daemon=True
-        )
+            ae, listening.getsockname(), ae.ae_title, contexts, evt_handlers=handlers,  # type: ignore[arg-type]
+        )  # fmt: skip
+        ae._servers.append(self)  # type: ignore[arg-type]
+        ae.maximum_associations = limits.connections + 1  # counted here, by device too, not by looking at threads
+        self._is_stopping = False
+        self._acceptors = Acceptors(listening, self._serve)
+
+    # What socketserver calls.
 
     def server_bind(self) -> None:
         """Use the socket that listens already."""
@@ -103,22 +134,152 @@ class DicomServer(ThreadedAssociationServer):
         assert self.socket is not None
         self.socket.listen(BACKLOG)
 
+    # What the DICOM side calls.
+
     def start(self) -> None:
-        """Accept associations in a thread of their own."""
-        self._thread.start()
+        """Accept associations in threads of their own."""
+        self._acceptors.start()
 
     def stop_accepting(self) -> None:
-        """Accept nothing more; associations that are open go on."""
-        self.shutdown()
-        self._thread.join()
+        """Accept nothing more, neither connections nor associations; those that are open go on."""
+        with self._guard:
+            self._is_stopping = True
+        self._acceptors.stop(STOP_SECONDS)
+        self.ae._servers.remove(self)  # type: ignore[arg-type]
+
+    @property
+    def active_associations(self) -> list[Any]:
+        """The open associations."""
+        with self._guard:
+            return list(self._associations)
 
     def is_busy(self) -> bool:
         """Say whether a message is in work on any association."""
-        return any(association.is_busy for association in self._open())
+        return any(association.is_busy for association in self.active_associations)
 
     def end_associations(self) -> None:
         """End all associations."""
-        end(self._open())
+        for association in self.active_associations:
+            association.end()
 
-    def _open(self) -> list[ServedAssociation]:
-        return [found for found in self.active_associations if isinstance(found, ServedAssociation)]
+    def wait_until_gone(self, seconds: float) -> None:
+        """Return when every association has ended and cleaned up after itself, or after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while self.active_associations and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    # One connection.
+
+    def _serve(self, connected: socket.socket, client_address: Any) -> None:
+        """Serve a connection, or close it when there are too many."""
+        address = str(client_address[0])
+        if not self._gate.enter(address):
+            self._count("connection refused")
+            connected.close()
+            return
+        connection = Connection(connected, address)
+        try:
+            self._negotiate(connection, client_address)
+        except Exception as error:
+            log.error("association ended by an error", exc_info=error)
+        finally:
+            connection.close(linger=True)
+            self._gate.leave(address)
+
+    def _negotiate(self, connection: Connection, client_address: Any) -> None:
+        reader = UnitReader(self._limits.request_bytes)
+        try:
+            if self._tls is not None:
+                connection.secure(self._tls, self._limits.handshake_seconds)
+            unit = self._first_unit(connection, reader)
+            primitive = _request_of(unit)
+        except InvalidUnit as error:
+            self._came_to_nothing(connection, "request invalid", error)
+            self._last_word(connection, abort_unit(ABORTED_BY_PROVIDER, error.reason))
+        except Late as error:
+            self._came_to_nothing(connection, "request late", error)
+        except HandshakeFailed as error:
+            self._came_to_nothing(connection, "handshake failed", error)
+        except Lost:
+            return  # closed before it said anything: a probe
+        else:
+            if primitive.result is not None:
+                self._last_word(connection, A_ASSOCIATE_RJ(primitive).encode())
+                return
+            association = self._associate(connection, reader, unit, primitive, client_address)
+            if not self._is_registered(association):
+                primitive.result, primitive.result_source, primitive.diagnostic = TEMPORARY_CONGESTION
+                self._last_word(connection, A_ASSOCIATE_RJ(primitive).encode())
+                return
+            try:
+                association.serve(primitive)
+            finally:
+                self._gate.dismiss(association)
+                with self._guard:
+                    self._associations.discard(association)
+
+    def _came_to_nothing(self, connection: Connection, event: str, error: Exception) -> None:
+        self._count(event)
+        log.info(event, why=str(error), address=connection.address)
+
+    def _last_word(self, connection: Connection, unit: bytes) -> None:
+        with suppress(Late, Lost):
+            connection.send(unit, self._limits.send_seconds)
+
+    def _first_unit(self, connection: Connection, reader: UnitReader) -> Unit:
+        """Return the first PDU, which must be there in time; raises InvalidUnit, Late or Lost."""
+        deadline = time.monotonic() + self._limits.request_seconds
+        while (unit := reader.next()) is None:
+            remaining = deadline - time.monotonic()
+            count = connection.read_into(reader.space(), max(remaining, 0.001)) if remaining > 0 else None
+            if count is None:
+                raise Late("no association request")
+            reader.received(count)
+        assert isinstance(unit, Unit)
+        if unit.kind != ASSOCIATE_RQ:
+            raise InvalidUnit(f"PDU of type {unit.kind} before an association", UNEXPECTED_PDU)
+        return unit
+
+    def _associate(
+        self, connection: Connection, reader: UnitReader, unit: Unit, request: A_ASSOCIATE, client_address: Any
+    ) -> ServedAssociation:
+        """Make the association as pynetdicom's RequestHandler does."""
+        association: ServedAssociation
+        if self._is_stock(str(request.calling_ae_title).strip()):
+            association = StockAssociation(self.ae, connection.socket, unit.data)
+        else:
+            association = StreamingAssociation(self.ae, connection, reader, self._limits, self._receive_object)
+        association._server = self
+        acceptor, ae = association.acceptor, self.ae
+        acceptor.maximum_length = MAX_PDU_BYTES
+        acceptor.ae_title = self.ae_title
+        acceptor.address_info = AddressInformation.from_tuple(self.server_address)
+        acceptor.implementation_class_uid = ae.implementation_class_uid
+        acceptor.implementation_version_name = ae.implementation_version_name
+        acceptor.supported_contexts = self.contexts
+        association.requestor.address_info = AddressInformation.from_tuple(client_address)
+        association._handlers = {
+            event: list(handlers) if isinstance(handlers, list) else handlers
+            for event, handlers in self._handlers.items()
+        }
+        return association
+
+    def _is_registered(self, association: ServedAssociation) -> bool:
+        """Count an association among the open ones; not while stopping."""
+        with self._guard:
+            if not self._is_stopping:
+                self._associations.add(association)
+            return not self._is_stopping
+
+
+def _request_of(unit: Unit) -> A_ASSOCIATE:
+    """Return what an A-ASSOCIATE-RQ asks for; its result is set where the protocol itself refuses it (PS3.8 9.3.1)."""
+    try:
+        pdu = A_ASSOCIATE_RQ()
+        pdu.decode(unit.data)
+        primitive = pdu.to_primitive()
+    except Exception as error:
+        raise InvalidUnit(f"association request not understood: {type(error).__name__}") from error
+    if not pdu.protocol_version & PROTOCOL_VERSION:  # only this bit is tested, PS3.8 table 9-11
+        primitive.result, primitive.result_source, primitive.diagnostic = VERSION_NOT_SUPPORTED
+    return primitive

@@ -38,6 +38,7 @@ from dicom_gateway.storage.performed_steps import PerformedStepStore
 from dicom_gateway.storage.studies import Quarantined, StudyStore
 from dicom_gateway.storage.waiting import Waiting
 from dicom_gateway.storage.worklist import Worklist
+from dicom_gateway.upperlayer.limits import DEFAULT_LIMITS, Limits
 from tests.dicom import wire
 from tests.dicom.objects import DX_IMAGE
 from tests.dicom.wire import EXPLICIT, Association, Message
@@ -73,6 +74,7 @@ class Settings:
     reserve_bytes: int = 0
     clock: Clock = now
     devices: Sequence[Device] = DEVICES
+    limits: Limits = DEFAULT_LIMITS
     objects: Any = None
     worklist: Any = None
     performed_steps: Any = None
@@ -123,6 +125,7 @@ class Running:
                 lambda ae_title, outcome: self.count(outcome),
             ),
             self.count,
+            settings.limits,
         )
         listening = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = listening.getsockname()[1]

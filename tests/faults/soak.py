@@ -10,7 +10,8 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +21,17 @@ import structlog
 from tests.e2e.program import Program
 from tests.e2e.receiver import Receiver
 from tests.faults import slow_pms
+from tests.faults.attack_run import attack_run
+from tests.faults.byte_identity import identity_run
 from tests.faults.crowd import DEVICES, Crowd
 from tests.faults.kills import Kills
 from tests.faults.power_cut import cut
 from tests.storage.builders import opened
+from tests.upperlayer.test_baseline import in_program
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 MARKS = ("<!-- soak -->", "<!-- /soak -->")
+MOST_MORE_MEGABYTES = 40  # what 10,000 of them may leave: memory reaches its plateau after some thousands
 HEAD = "| Fault | How often | Acknowledged under it | Lost, partial or out of order | Seconds |\n|---|---|---|---|---|"
 
 
@@ -40,6 +45,9 @@ class Numbers:
     orders: int
     events: int
     worker_kills: int
+    objects: int
+    associations: int
+    echoes: int
     seed: int
 
 
@@ -72,32 +80,34 @@ def kills(numbers: Numbers, folder: Path) -> Line:
     """Kill processes so often under load."""
     sent = folder / "sent"
     sent.mkdir()
-    with Receiver() as receiver:
-        gateway = Program(folder / "gateway", receiver.settings, {})
-        gateway.start()
-        try:
-            run = Kills(gateway, receiver, sent, numbers.seed)
-            run.run(numbers.kills)
-            run.check()
-        finally:
-            gateway.end()
+    with Receiver() as receiver, running(folder, receiver.settings) as gateway:
+        run = Kills(gateway, receiver, sent, numbers.seed)
+        run.run(numbers.kills)
+        run.check()
     victims = ", ".join(f"{count} {victim}" for victim, count in sorted(run.killed.items()))
     kept = f"{len(run.images):,} images, {len(run.orders):,} orders, {len(run.canceled):,} cancellations"
     return Line(f"kill -9 ({victims})", f"{numbers.kills:,} kills", f"{kept}, {len(run.steps):,} performed steps")
+
+
+@contextmanager
+def running(folder: Path, settings: str = "") -> Iterator[Program]:
+    """Run a gateway."""
+    gateway = Program(folder / "gateway", settings, {})
+    gateway.start()
+    try:
+        yield gateway
+    finally:
+        gateway.end()
 
 
 def crowd(numbers: Numbers, folder: Path) -> Line:
     """Let twenty devices work at once."""
     sent = folder / "sent"
     sent.mkdir()
-    gateway = Program(folder / "gateway", "", {})
-    gateway.start()
-    try:
+    with running(folder) as gateway:
         run = Crowd(gateway, sent, numbers.images, numbers.orders)
         run.run()
         run.check()
-    finally:
-        gateway.end()
     kept = f"{len(run.sent):,} images, {len(run.ordered):,} orders, {DEVICES} performed steps"
     return Line(f"{DEVICES} devices and a practice at once", "once", kept)
 
@@ -117,8 +127,42 @@ def away(numbers: Numbers, folder: Path) -> Line:
     return Line("PMS away, failing, gone, dropping connections", times, taken)
 
 
+def identity(numbers: Numbers, folder: Path) -> Line:
+    """Compare what is stored with what was sent."""
+    sent = folder / "sent"
+    sent.mkdir()
+    with running(folder) as gateway:
+        sender = identity_run(gateway, sent, numbers.objects)
+    kept = f"{len(sender.sent):,} objects of DCMTK, dcmjs-dimse, pynetdicom and a plain socket, byte for byte"
+    return Line("objects of any size, cut into PDUs and fragments of any size", "once", kept)
+
+
+def turbulent(numbers: Numbers, folder: Path) -> Line:
+    """See that nothing stays of associations, aborts, probes and half objects."""
+    before, after = in_program(folder / "gateway", numbers.associations)
+    grown = (after.resident - before.resident) / 1e6
+    assert grown < MOST_MORE_MEGABYTES, f"{grown:.0f} MB more"
+    left = f"threads {before.threads} -> {after.threads}, descriptors {before.descriptors} -> {after.descriptors}"
+    return Line(
+        "associations, aborts, probes, half objects", f"{numbers.associations:,}", f"{left}, {grown:+.0f} MB resident"
+    )
+
+
+def attacked(numbers: Numbers, folder: Path) -> Line:
+    """Attack from one address while a device works from another."""
+    with running(folder) as gateway:
+        seen = attack_run(gateway, 60, numbers.echoes, times=2)
+    most = (seen.resident_most - seen.resident_before) / 1e6
+    assert seen.echo_p99 < 1, f"p99 {seen.echo_p99:.2f} s"
+    assert most < 512, f"{most:.0f} MB more"
+    kept = f"{len(seen.stored):,} images; C-ECHO p99 {seen.echo_p99 * 1000:.0f} ms, "
+    kept += f"a new association {seen.association_p99:.1f} s, {most:+.0f} MB resident"
+    return Line("48 attackers of 24 kinds from one address", f"{sum(seen.attempts.values()):,} attempts", kept)
+
+
 PARTS: dict[str, Callable[[Numbers, Path], Line]] = {
-    "power": power_cuts, "kills": kills, "crowd": crowd, "away": away,
+    "power": power_cuts, "kills": kills, "crowd": crowd, "away": away, "identity": identity,
+    "turbulence": turbulent, "attack": attacked,
 }  # fmt: skip
 
 
@@ -133,6 +177,9 @@ def options() -> argparse.Namespace:
         ("orders", 1000, "orders while devices work"),
         ("events", 10_000, "events to a PMS with faults"),
         ("worker-kills", 100, "workers that die after sending"),
+        ("objects", 10_000, "objects that are compared"),
+        ("associations", 10_000, "associations, aborts, probes, half objects"),
+        ("echoes", 1_000, "C-ECHOs of a device while others attack"),
         ("seed", 1, "begin of the seeds"),
     ):
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{text} (default {default})")

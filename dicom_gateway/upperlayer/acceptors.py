@@ -1,0 +1,85 @@
+"""Threads that wait for connections, some at a time: whoever gets one serves it, and another takes the place.
+
+No connection is handed from thread to thread: under load each such handover waits its turn behind every thread that
+has work, and so does a single thread that accepts for all; new devices would then wait for seconds.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+WAITING = 8
+POLL_SECONDS = 5.0  # where closing the socket does not wake those who wait
+NO_DESCRIPTOR_SECONDS = 0.1  # of rest when there is no descriptor or thread for another connection
+WAITING_NAME, SERVING_NAME = "dicom-server", "association"
+
+
+class Acceptors:
+    """Accepts on `listening`; `serve(connected, address)` is called in a thread of its own, and may take long."""
+
+    def __init__(self, listening: socket.socket, serve: Callable[[socket.socket, Any], None]) -> None:
+        self._listening = listening
+        self._serve = serve
+        self._waiting = 0
+        self._is_stopping = False
+        self._guard = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to wait."""
+        self._listening.settimeout(POLL_SECONDS)
+        for _ in range(WAITING):
+            self._add()
+
+    def stop(self, seconds: float) -> None:
+        """Wait no more; returns when nobody does, or after `seconds`. The socket is shut down for everybody."""
+        self._is_stopping = True
+        try:
+            self._listening.shutdown(socket.SHUT_RDWR)  # wakes those who wait
+        except OSError:
+            pass  # not everywhere, and not twice
+        deadline = time.monotonic() + seconds
+        while self._waiting and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self._listening.close()
+
+    def _add(self) -> None:
+        with self._guard:
+            self._waiting += 1
+        try:
+            threading.Thread(target=self._accept, name=WAITING_NAME, daemon=True).start()
+        except RuntimeError:  # no thread to be had; others are waiting still
+            with self._guard:
+                self._waiting -= 1
+
+    def _accept(self) -> None:
+        """Accept and serve for as long as this thread is one of those who should wait."""
+        while True:
+            accepted = self._next()
+            with self._guard:
+                self._waiting -= 1
+                is_last = self._waiting < WAITING - 1
+            if accepted is None:
+                return
+            if is_last:
+                self._add()
+            threading.current_thread().name = SERVING_NAME
+            self._serve(*accepted)
+            threading.current_thread().name = WAITING_NAME
+            with self._guard:
+                if self._waiting >= WAITING or self._is_stopping:
+                    return
+                self._waiting += 1
+
+    def _next(self) -> tuple[socket.socket, Any] | None:
+        """Return a connection; None when stopping."""
+        while not self._is_stopping:
+            try:
+                return self._listening.accept()
+            except TimeoutError:
+                continue
+            except OSError:
+                if not self._is_stopping:
+                    time.sleep(NO_DESCRIPTOR_SECONDS)  # it will be there again at once
+        return None
