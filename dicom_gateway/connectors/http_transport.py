@@ -73,18 +73,18 @@ ALLOWED = {
 }
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address is in the last 32 bits
 
-# Why an error that the system numbers, or whose type is in the chain of causes, came about, for a person.
+# Why an error that the system numbers, or whose type is in the chain of causes, came about, for a person; the braces
+# are the time limits that the request had, in seconds.
 ERRNOS = {
     errno.ECONNREFUSED: "connection refused",
     errno.ENETUNREACH: "the network is unreachable",
     errno.EHOSTUNREACH: "the host is unreachable",
 }
 FAILURES: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
-    (ssl.SSLError, "TLS failed"),
-    (httpx.ConnectTimeout, "no connection within the time limit"),
+    (httpx.ConnectTimeout, "no connection within {connect:.2g} s"),
     (httpx.ConnectError, "cannot connect"),
-    (httpx.ReadTimeout, "no answer within the time limit"),
-    (httpx.WriteTimeout, "the request was not taken within the time limit"),
+    (httpx.ReadTimeout, "no answer within {read:.2g} s"),
+    (httpx.WriteTimeout, "the request was not taken within {write:.2g} s"),
     (httpx.RemoteProtocolError, "the connection was closed without an answer, or the answer is not HTTP"),
 )
 
@@ -306,7 +306,7 @@ def _resolve_within(seconds: float, resolver: Resolver, host: str, port: int) ->
     try:
         found = answers.get(timeout=seconds)
     except queue.Empty:
-        raise _NotSent("the host name was not resolved within the time limit") from None
+        raise _NotSent(f"the host name was not resolved within {seconds:.2g} s") from None
     if isinstance(found, (OSError, UnicodeError)):
         raise _NotSent("the host name cannot be resolved") from found
     if isinstance(found, Exception):
@@ -320,10 +320,18 @@ def _name(error: BaseException) -> str:
     for cause in chain:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate is not accepted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed: {cause.reason}" if cause.reason else "TLS failed"
         if isinstance(cause, OSError) and cause.errno in ERRNOS:
             return ERRNOS[cause.errno]
     fitting = (text for kind, text in FAILURES if any(isinstance(cause, kind) for cause in chain))
-    return next(fitting, "the connection was lost")
+    return next(fitting, "the connection was lost").format_map(_limits_of(chain))
+
+
+def _limits_of(chain: Sequence[BaseException]) -> Mapping[str, float]:
+    """Return the time limits of the request that came too late: what was left of the whole may be less than each."""
+    late = next((cause for cause in chain if isinstance(cause, httpx.TimeoutException)), None)
+    return late.request.extensions["timeout"] if late else {}
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

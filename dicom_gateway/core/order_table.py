@@ -3,7 +3,8 @@
 The CSV header names the fields of the order document: `patient.id`, `procedure.code.value`, `step.modality`. Its cells
 are separated by commas, semicolons or tabs. Rows of the same source and placer order number are one order, and say the
 same of it in every other column; within it, rows of the same procedure (all its columns alike) are one procedure.
-Lists are separated by `|`; empty cells are absent.
+Lists are separated by `|`; empty cells are absent. A cell of a number or a truth value becomes one here, because the
+order document takes text for neither.
 """
 
 import csv
@@ -27,7 +28,9 @@ from dicom_gateway.errors import InvalidValue
 
 LISTS = frozenset({"step.station_ae_titles", "step.teeth", "patient.medical_alerts", "patient.allergies"})
 NUMBERS = frozenset({"patient.weight_kg", "patient.size_m", "patient.pregnancy_status", "step.expected_instances"})
-TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True) | dict.fromkeys(
+    ("false", "f", "no", "n", "off", "0"), False
+)
 SEPARATORS = ",;\t"
 _MODELS: dict[str, type[BaseModel]] = {
     "": OrderDocument,
@@ -168,10 +171,17 @@ def _value(name: str, cell: str) -> object:
     if name in LISTS:
         return [item.strip() for item in cell.split("|")]
     if name in NUMBERS:
-        try:
-            return float(cell) if "." in cell else int(cell)
-        except ValueError:
-            return cell
+        return _as_number(cell)
     if name == "patient.neutered":
         return TRUTHS.get(cell.lower(), cell)
+    return cell
+
+
+def _as_number(cell: str) -> object:
+    """Return the number that a cell says, or the cell, for the order document to refuse it by its field."""
+    for kind in (int, float):
+        try:
+            return kind(cell)
+        except ValueError:
+            continue
     return cell

@@ -1,7 +1,8 @@
 """From what a PMS sent to what is stored: minting, updating, cancelling. Pure; the store calls it in a transaction.
 
 An update replaces the order as a whole. Procedures and steps with an id match by it, those without by position; a
-step that is left out is cancelled when its status allows it.
+step that is left out is cancelled when its status allows it. What was cancelled is ordered again by an order in which
+something is changed, not by the same order once more: a late retry must not undo a cancellation.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,9 +20,9 @@ Part = TypeVar("Part", RequestedProcedure, ScheduledStep)
 def place(incoming: Order, stored: Order | None, minter: Minter, stations_of: StationsOf, now: int) -> Order:
     """Return the order to store: `incoming` with everything minted, or `stored` replaced by it.
 
-    Returns a value equal to `stored` when nothing changed. Raises Conflict for another patient than the stored
-    order's, a step that cannot be left out any more or stands in another procedure, or another study UID of a
-    procedure that has begun; InvalidDocument for ids that stand twice.
+    Returns `stored` itself when nothing changed but that it lists what was cancelled. Raises Conflict for another
+    patient than the stored order's, a step that cannot be left out any more or stands in another procedure, or another
+    study UID of a procedure that has begun; InvalidDocument for ids that stand twice.
     """
     _check_ids(incoming)
     if stored is None:
@@ -34,7 +35,9 @@ def place(incoming: Order, stored: Order | None, minter: Minter, stations_of: St
         id=stored.id, created_at=stored.created_at, version=stored.version
     )
     changed = _settled(changed, procedures)
-    return stored if changed == stored else changed.evolve(version=stored.version + 1)
+    if _with_cancelled(changed, stored) == stored:
+        return stored
+    return changed.evolve(version=stored.version + 1)
 
 
 def cancel(order: Order) -> Order:
@@ -141,6 +144,15 @@ def _step(new: ScheduledStep, old: ScheduledStep | None, minter: Minter, station
         return _left_out(new.evolve(status=old.status, inferred=old.inferred))
     event = StepEvent.REORDER if old.status is StepStatus.CANCELED else StepEvent.CHANGE
     return new.evolve(status=advance(old.status, event), inferred=old.inferred)
+
+
+def _with_cancelled(order: Order, stored: Order) -> Order:
+    """Return the order with the steps cancelled that are cancelled in the stored one."""
+    cancelled = {step.id for step in stored.steps() if step.status is StepStatus.CANCELED}
+    if not cancelled:
+        return order
+    again = with_steps(order, lambda step: step.evolve(status=StepStatus.CANCELED) if step.id in cancelled else step)
+    return again.evolve(version=stored.version)
 
 
 def _left_out(step: ScheduledStep) -> ScheduledStep:

@@ -1,7 +1,8 @@
 """Request bodies: bounded in bytes, time, depth and number of values; JSON (RFC 8259) in UTF-8 and nothing else.
 
 The middleware reads the whole body before anything works on it, so that what is too large, too slow, compressed or of
-another type is refused in one place.
+another type is refused in one place. Many clients look for an answer only when they have sent everything: what still
+comes after a refusal is read and dropped, within bounds, so that they get to see it.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from dicom_gateway.web.problems import problem
 
 MAX_BODY_BYTES = 8 << 20
 BODY_SECONDS = 60.0
+DROPPED_BYTES = 64 << 20
+DROPPED_SECONDS = 2.0
 MAX_DEPTH = 32  # an order has 7
 MAX_VALUES = 500_000  # a batch of 1,000 full orders has some 100,000
 _LARGE_BYTES = 64 << 10  # parsed beside the event loop
@@ -38,10 +41,19 @@ class _Gone(Exception):
 class BodyLimits:
     """Reads the body of each request, within limits, and hands it on in one piece."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES, seconds: float = BODY_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int = MAX_BODY_BYTES,
+        seconds: float = BODY_SECONDS,
+        dropped_bytes: int = DROPPED_BYTES,
+        dropped_seconds: float = DROPPED_SECONDS,
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._seconds = seconds
+        self._dropped_bytes = dropped_bytes
+        self._dropped_seconds = dropped_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -53,8 +65,9 @@ class BodyLimits:
         try:
             self._check(headers, length)
             body = await self._read(receive)
-        except _Refused as refusal:  # the rest of the body stays unread: the connection ends
-            await problem(refusal.status, str(refusal), headers={"Connection": "close"})(scope, receive, send)
+        except _Refused as refusal:
+            answer = problem(refusal.status, str(refusal), headers={"Connection": "close"})
+            await answer(scope, receive, self._after_the_body(receive, send))
         except _Gone:
             return
         else:
@@ -72,6 +85,32 @@ class BodyLimits:
 
     def _too_large(self) -> _Refused:
         return _Refused(413, f"a body has at most {self._max_bytes} bytes")
+
+    def _after_the_body(self, receive: Receive, send: Send) -> Send:
+        """Return a `send` that gives the whole answer at once, and ends it when the rest of the body has been dropped:
+        the connection closes then, and a close before would destroy the answer on its way."""
+
+        async def send_and_drop(message: Message) -> None:
+            if message["type"] != "http.response.body":
+                await send(message)
+                return
+            await send({**message, "more_body": True})
+            await self._drop(receive)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        return send_and_drop
+
+    async def _drop(self, receive: Receive) -> None:
+        left = self._dropped_bytes
+        try:
+            async with asyncio.timeout(self._dropped_seconds):
+                while left > 0:
+                    message = await receive()
+                    left -= len(message.get("body", b""))
+                    if not message.get("more_body", False):  # its end, or the client has hung up
+                        return
+        except TimeoutError:
+            return
 
     async def _read(self, receive: Receive) -> bytes:
         body = bytearray()

@@ -94,13 +94,13 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
 
 def _answers(responses: dict[str, Any]) -> str:
     rows = []
-    examples = []
+    examples: dict[str, None] = {}
     for status, answer in responses.items():
         for media_type, content in answer.get("content", {}).items():
             rows.append((status, media_type, answer["description"]))
-            if "example" in content and content["example"] not in examples:
-                examples.append(content["example"])
-    return _table(("status", "type", ""), rows) + "".join(map(_json, examples))
+            if "example" in content:
+                examples[f"<h5>{_link(content['schema'])}</h5>{_json(content['example'])}"] = None
+    return _table(("status", "type", ""), rows) + "".join(examples)
 
 
 def _schema(name: str, schema: dict[str, Any]) -> str:

@@ -1,14 +1,28 @@
-"""Examples of what the API takes and gives, shown by its documentation; a test holds their keys to the real answers."""
+"""Examples of what the API takes and gives, shown by its documentation.
 
+Answers are made by the functions that make the real ones, of one story: an order, its study of two images, its event.
+A test holds them to the schemas.
+"""
+
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dicom_gateway.core.model import Order
+from dicom_gateway.core.completion import Evidence
+from dicom_gateway.core.envelope import Event, EventType, StudyFacts, envelope
+from dicom_gateway.core.local_time import SECOND, iso_utc
+from dicom_gateway.core.model import Instance, InstanceHeader, Order, StoredObject, Study
 from dicom_gateway.core.order_answer import order_document
 from dicom_gateway.core.order_document import parse_order
+from dicom_gateway.core.orders import cancel, with_steps
+from dicom_gateway.core.status import StepEvent, advance
+from dicom_gateway.core.study_answer import study_document, study_summary
 
-_AT = 1_790_000_000_000_000
+_ORDERED = 1_795_420_800 * SECOND  # 2026-11-23T08:00:00Z
+_IMAGED = _ORDERED + 8400 * SECOND
 _UID = "2.25.329800735698586629295641978511506172918"
+_EVENT_ID = "evt_0123456789abcdef0123456789"
+_GATEWAY = ""  # `public_url` of a gateway that only its own machine reaches
 
 EXAMPLE_ORDER: dict[str, Any] = {
     "source": "mypms",
@@ -49,16 +63,68 @@ EXAMPLE_ORDER: dict[str, Any] = {
 
 
 def _placed() -> Order:
-    order = parse_order(EXAMPLE_ORDER, ZoneInfo("UTC"))
+    order = parse_order(EXAMPLE_ORDER, ZoneInfo("UTC"), date(2026, 11, 23))
     procedure = order.procedures[0]
     step = procedure.steps[0].evolve(id="SPS0000000001")
     procedure = procedure.evolve(id="RP0000000001", study_instance_uid=_UID, steps=(step,))
     return order.evolve(
-        id="0123456789abcdef0123456789", created_at=_AT, accession_number="0000000001", procedures=(procedure,)
+        id="0123456789abcdef0123456789", created_at=_ORDERED, accession_number="0000000001", procedures=(procedure,)
     )
 
 
-EXAMPLE_ANSWER: dict[str, Any] = order_document(_placed())
+def _instance(number: int) -> Instance:
+    header = InstanceHeader(
+        sop_instance_uid=f"{_UID}1{number}",
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.1.1",
+        study_instance_uid=_UID,
+        series_instance_uid=f"{_UID}0",
+        modality="DX",
+        series_number=1,
+        series_description="Thorax",
+        instance_number=number,
+        rows=2600,
+        columns=2000,
+        view=("LL", "VD")[number - 1],
+        acquired_at=f"2026-11-23T10:19:{50 + number}",
+    )
+    stored = StoredObject(f"{number}.dcm", "1.2.840.10008.1.2.1", 0, 10_400_998, f"{number:02}" * 32)
+    return Instance(number, header, stored, _IMAGED + number * SECOND, "DX1", step_id="SPS0000000001")
+
+
+def _moved(order: Order, *events: StepEvent) -> Order:
+    for event in events:
+        order = with_steps(order, lambda step: step.evolve(status=advance(step.status, event)))  # noqa: B023 - at once
+    return order
+
+
+_ORDER = _placed()
+_INSTANCES = [_instance(1), _instance(2)]
+_STUDY = Study(
+    _UID,
+    order_id=_ORDER.id,
+    requested_procedure_id="RP0000000001",
+    link_reason="study instance UID",
+    patient_id="P-78",
+    issuer="MYPMS",
+    patient_name="Doe^Rex",
+    accession_number=_ORDER.accession_number,
+    modality="DX",
+    started_at=_IMAGED + SECOND,
+    last_received_at=_IMAGED + 2 * SECOND,
+    reported_at=_IMAGED + 3 * SECOND,
+    evidence=Evidence.MPPS_IMAGES,
+    received=2,
+)
+_BY_HAND = _STUDY.evolve(evidence=Evidence.MANUAL)
+_FACTS = StudyFacts(_STUDY, [instance.header for instance in _INSTANCES], expected=2)
+_COMPLETED = _moved(_ORDER, StepEvent.START, StepEvent.COMPLETE)
+_RECEIVED = Event(
+    EventType.STUDY_RECEIVED, _IMAGED + 3 * SECOND, _COMPLETED, _FACTS, (1, 2), evidence=Evidence.MPPS_IMAGES
+)
+
+
+EXAMPLE_ANSWER: dict[str, Any] = order_document(_ORDER)
+EXAMPLE_CANCELED: dict[str, Any] = order_document(cancel(_ORDER))
 EXAMPLE_PROBLEM: dict[str, Any] = {
     "type": "about:blank",
     "title": "Unprocessable Entity",
@@ -69,89 +135,34 @@ EXAMPLE_PROBLEM: dict[str, Any] = {
 EXAMPLE_BATCH: dict[str, Any] = {
     "results": [{"status": 201, "order": EXAMPLE_ANSWER}, {"status": 422, "problem": EXAMPLE_PROBLEM}]
 }
-EXAMPLE_SUMMARY: dict[str, Any] = {
-    "instance_uid": _UID,
-    "order_id": EXAMPLE_ANSWER["id"],
-    "requested_procedure_id": "RP0000000001",
-    "link_reason": "study instance UID",
-    "patient": {"id": "P-78", "issuer": "MYPMS", "name": "Doe^Rex"},
-    "accession_number": "0000000001",
-    "modality": "DX",
-    "started_at": "2026-11-23T10:20:00.000Z",
-    "last_received_at": "2026-11-23T10:21:30.000Z",
-    "reported_at": "2026-11-23T10:21:31.000Z",
-    "evidence": "mpps+images",
-    "received": 1,
-    "waiting": 0,
-}
-_INSTANCE = f"/api/v1/instances/{_UID}1"
-EXAMPLE_STUDY: dict[str, Any] = {
-    **EXAMPLE_SUMMARY,
-    "series": [
-        {
-            "instance_uid": _UID + "0",
-            "number": 1,
-            "modality": "DX",
-            "description": "Thorax",
-            "received": 1,
-            "instances": [
-                {
-                    "sop_instance_uid": _UID + "1",
-                    "sop_class_uid": "1.2.840.10008.5.1.4.1.1.1.1",
-                    "modality": "DX",
-                    "number": 1,
-                    "rows": 2600,
-                    "columns": 2000,
-                    "frames": None,
-                    "view": "LL",
-                    "laterality": None,
-                    "teeth": [],
-                    "acquired_at": "2026-11-23T10:19:55",
-                    "thumbnail": {"media_type": "image/jpeg", "href": f"{_INSTANCE}/thumbnail"},
-                    "file": {"media_type": "application/dicom", "href": f"{_INSTANCE}/file"},
-                    "received_at": "2026-11-23T10:20:00.000Z",
-                    "calling_ae_title": "DX1",
-                    "step_id": "SPS0000000001",
-                    "flags": [],
-                    "versions": [
-                        {
-                            "version": 1,
-                            "current": True,
-                            "received_at": "2026-11-23T10:20:00.000Z",
-                            "transfer_syntax_uid": "1.2.840.10008.1.2.1",
-                            "sha256": "00" * 32,
-                            "length": 10400998,
-                            "flags": [],
-                        }
-                    ],
-                }
-            ],
-        }
-    ],
-}
+EXAMPLE_SUMMARY: dict[str, Any] = study_summary(_STUDY)
+EXAMPLE_STUDY: dict[str, Any] = study_document(_STUDY, _INSTANCES, _GATEWAY)
+EXAMPLE_BY_HAND: dict[str, Any] = study_document(_BY_HAND, _INSTANCES, _GATEWAY)
 _DELIVERY: dict[str, Any] = {
     "target": "clinic",
     "status": "pending",
     "attempts": 2,
     "detail": "connection refused",
-    "created_at": "2026-11-23T10:21:31.000Z",
-    "due_at": "2026-11-23T10:22:01.000Z",
-    "first_try_at": "2026-11-23T10:21:31.000Z",
+    "created_at": iso_utc(_RECEIVED.occurred_at),
+    "due_at": iso_utc(_RECEIVED.occurred_at + 35 * SECOND),
+    "first_try_at": iso_utc(_RECEIVED.occurred_at),
     "finished_at": None,
 }
+_DUE_NOW = {"attempts": 0, "first_try_at": None, "due_at": iso_utc(_RECEIVED.occurred_at + 20 * SECOND)}
 _EVENT: dict[str, Any] = {
-    "event_id": "evt_0123456789abcdef0123456789",
-    "type": "study.received",
-    "order_id": EXAMPLE_ANSWER["id"],
+    "event_id": _EVENT_ID,
+    "type": EventType.STUDY_RECEIVED.value,
+    "order_id": _ORDER.id,
     "study_instance_uid": _UID,
 }
-EXAMPLE_DELIVERY: dict[str, Any] = {**_EVENT, **_DELIVERY}
-EXAMPLE_EVENT: dict[str, Any] = {
+_SHOWN: dict[str, Any] = {
     **_EVENT,
-    "occurred_at": "2026-11-23T10:21:31.000Z",
-    "envelope": {"id": "evt_0123456789abcdef0123456789", "type": "study.received"},
-    "deliveries": [_DELIVERY],
+    "occurred_at": iso_utc(_RECEIVED.occurred_at),
+    "envelope": envelope(_EVENT_ID, _RECEIVED),
 }
+EXAMPLE_DELIVERY: dict[str, Any] = {**_EVENT, **_DELIVERY}
+EXAMPLE_EVENT: dict[str, Any] = {**_SHOWN, "deliveries": [_DELIVERY]}
+EXAMPLE_RETRIED: dict[str, Any] = {"retried": 1, **_SHOWN, "deliveries": [_DELIVERY | _DUE_NOW]}
 EXAMPLE_UNKNOWN_DEVICE: dict[str, Any] = {
     "ae_title": "NEWPANO",
     "address": "192.168.1.40",
@@ -163,8 +174,13 @@ EXAMPLE_UNKNOWN_DEVICE: dict[str, Any] = {
 EXAMPLE_ALARM: dict[str, Any] = {
     "id": 7,
     "kind": "delivery parked",
-    "subject": "evt_0123456789abcdef0123456789",
+    "subject": _EVENT_ID,
     "detail": "clinic: 404 Not Found",
     "count": 1,
-    "raised_at": "2026-11-26T10:21:31.000Z",
+    "raised_at": "2026-11-26T10:20:03.000Z",
 }
+
+
+def page_example(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an example of a list's last page."""
+    return {"items": [item], "next": None}

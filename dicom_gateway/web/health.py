@@ -22,7 +22,9 @@ router = APIRouter(tags=["health"])
 log = structlog.get_logger()
 
 
-@router.get("/healthz", summary="Is the program alive?", responses=answers({200: "it is"}, {"status": "alive"}))
+@router.get(
+    "/healthz", summary="Is the program alive?", responses=answers({200: "it is"}, "Alive", {"status": "alive"})
+)
 async def healthz() -> JSONResponse:
     """Asks nothing but the web role itself."""
     return JSONResponse({"status": "alive"})
@@ -31,7 +33,7 @@ async def healthz() -> JSONResponse:
 @router.get(
     "/readyz",
     summary="Can the program do its work?",
-    responses=answers({200: "every component is ok", 503: "one has failed, or the program is ending"}, _READY),
+    responses=answers({200: "every component is ok", 503: "one has failed, or the program is ending"}, "Ready", _READY),
 )
 def readyz(request: Request) -> JSONResponse:
     """Each component with "ok" or "failed"; the reason stands in the log."""

@@ -16,12 +16,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from dicom_gateway.core.refusals import refusals
 from dicom_gateway.errors import DamagedFile, GatewayError, InvalidDocument, InvalidValue, Unavailable
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+NO_PARAMETER = "is not a parameter of this request"
 _SAFE_TO_SHOW = (Unavailable, DamagedFile)  # of the errors with a status of 500 and above
-_WORDS = {"missing": "is required", "extra_forbidden": "is not a parameter of this request"}
+_OWN_WORDS = {"extra_forbidden": NO_PARAMETER}
 
 log = structlog.get_logger()
 
@@ -76,14 +78,8 @@ async def handle_http_error(_: Request, error: Exception) -> Response:
 async def handle_invalid_request(_: Request, error: Exception) -> Response:
     """Answer parameters that cannot be taken."""
     assert isinstance(error, RequestValidationError)
-    return answer_error(InvalidDocument([_invalid(item) for item in error.errors()]))
-
-
-def _invalid(item: Any) -> InvalidValue:
-    field = ""
-    for part in item["loc"][1:]:  # the first part says where: query, path
-        field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
-    return InvalidValue(_WORDS.get(item["type"], str(item["msg"]).removeprefix("Value error, ")), field)
+    # The first part of a field says where it stands: query, path.
+    return answer_error(InvalidDocument(refusals(error.errors(), _OWN_WORDS, leave_out=1)))
 
 
 def _answer(document: dict[str, Any], headers: Mapping[str, str] | None) -> JSONResponse:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from dicom_gateway.core.model import Order
-from dicom_gateway.errors import NotAllowed, NotFound
+from dicom_gateway.errors import InvalidDocument, InvalidValue, NotAllowed, NotFound
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.tokens import Bearer, Role
 from dicom_gateway.web.authentication import peer_address
+from dicom_gateway.web.problems import NO_PARAMETER
 from dicom_gateway.web.services import Services
 
 ALL = frozenset(Role)
@@ -80,15 +82,23 @@ class Access:
 async def authorised(
     request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_scheme)] = None
 ) -> Access:
-    """Return the access of a request; raises NotAllowed when the bearer's role may not do this."""
+    """Return the access of a request; raises NotAllowed when the bearer's role may not do this, InvalidDocument for
+    parameters that the call does not have."""
     bearer = getattr(request.state, "bearer", None)
     if not isinstance(bearer, Bearer):
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     route = request.scope["route"]
     if bearer.role not in ROLES.get((request.method, route.path), frozenset()):
         raise NotAllowed(f"a token of the role {bearer.role} may not do this")
+    _refuse_parameters(request, route)
     actor = Actor(f"token {bearer.name}", peer_address(request.scope))
     return Access(request.app.state.services, bearer, actor)
+
+
+def _refuse_parameters(request: Request, route: APIRoute) -> None:
+    """Raise InvalidDocument for parameters of a call that has none; a list refuses those that it does not know."""
+    if request.query_params and not route.dependant.query_params:
+        raise InvalidDocument([InvalidValue(NO_PARAMETER, name) for name in request.query_params])
 
 
 Authorised = Annotated[Access, Depends(authorised)]

@@ -1,6 +1,7 @@
 """The transport against real servers on loopback: good ones, slow ones, rude ones; and TLS by name."""
 
 import base64
+import contextlib
 import os
 import shutil
 import socket
@@ -125,7 +126,7 @@ NOT_HTTP = "the connection was closed without an answer, or the answer is not HT
 @pytest.mark.parametrize(
     ("behaviour", "detail"),
     [
-        (silent, "no answer within the time limit"),
+        (silent, "no answer within 0.3 s"),
         (raw(b"HTTP/1.1 200 OK\r\nx: ", b"y", 0.02), OVERDUE),
         (raw(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", 0.02), OVERDUE),
         (raw(b"HTTP/1.1 200 OK\r\n", b"x: " + b"y" * 5000 + b"\r\n"), NOT_HTTP),
@@ -181,6 +182,19 @@ def test_connection_refused() -> None:
         assert deliver(url, HttpTransport()) == Outcome(False, "connection refused")
 
 
+def test_a_receiver_that_does_not_take_a_connection() -> None:
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(8):  # a full queue: further connections are not answered at all
+            other = waiting.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        limits = Limits(resolve=0.3, connect=0.25, read=5.0, total=5.0)
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/"
+        assert deliver(url, HttpTransport(limits=limits)) == Outcome(False, "no connection within 0.25 s")
+
+
 def test_a_receiver_that_never_reads() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
@@ -223,7 +237,7 @@ def test_a_silent_name_server_does_not_hold_the_try() -> None:
     began = time.monotonic()
     outcome = deliver("http://pms.test/", HttpTransport(slow, limits=QUICK))
     released.set()
-    assert outcome == Outcome(False, "the host name was not resolved within the time limit")
+    assert outcome == Outcome(False, "the host name was not resolved within 0.3 s")
     assert time.monotonic() - began < LONG
 
 
@@ -343,4 +357,17 @@ def test_a_dripping_answer_ends_over_tls_too(start_receiver, certificate: Path) 
 
 def test_https_to_a_receiver_without_tls(start_receiver) -> None:
     receiver = start_receiver(answering(200))
-    assert deliver(receiver.url.replace("http:", "https:"), HttpTransport()) == Outcome(False, "TLS failed")
+    assert deliver(receiver.url.replace("http:", "https:"), HttpTransport()) == Outcome(
+        False, "TLS failed: WRONG_VERSION_NUMBER"
+    )
+
+
+def test_a_tls_receiver_that_refuses_our_version_is_named(start_receiver, certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    receiver = start_receiver(answering(200), tls=context)
+    old = ssl.create_default_context(cafile=str(certificate))
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    outcome = deliver(f"https://pms.test:{receiver.port}/", HttpTransport(at_loopback, tls=old))
+    assert outcome == Outcome(False, "TLS failed: TLSV1_ALERT_PROTOCOL_VERSION")

@@ -277,10 +277,28 @@ def test_what_is_no_text_is_refused() -> None:
         ("patient.weight_kg", -1),
         ("patient.weight_kg", float("nan")),
         ("patient.weight_kg", float("inf")),
+        ("patient.weight_kg", True),
+        ("patient.weight_kg", "31.5"),
+        ("patient.weight_kg", [31.5]),
+        ("patient.size_m", True),
+        ("patient.size_m", "0.6"),
+        ("patient.neutered", "yes"),
+        ("patient.neutered", "true"),
+        ("patient.neutered", "on"),
+        ("patient.neutered", ""),
+        ("patient.neutered", 1),
+        ("patient.neutered", 0),
         ("patient.pregnancy_status", 5),
+        ("patient.pregnancy_status", True),
+        ("patient.pregnancy_status", "1"),
+        ("procedures[0].steps[0].expected_instances", True),
+        ("procedures[0].steps[0].expected_instances", "2"),
+        ("procedures[0].steps[0].expected_instances", 2.5),
         ("patient.birth_date", "2019-02-30"),
         ("patient.birth_date", "20190501"),
         ("patient.birth_date", 0),
+        ("patient.birth_date", "1849-12-31"),
+        ("patient.birth_date", "2999-01-01"),
         ("priority", "URGENT"),
         ("procedures[0].study_instance_uid", "1.2.x"),
         ("procedures[0].study_instance_uid", "1." * 32 + "1"),
@@ -314,6 +332,51 @@ def test_uids_that_can_be(uid: str) -> None:
 def test_a_needless_zero_in_a_uid_is_named() -> None:
     (text,) = refused(changed(FULL, "procedures[0].study_instance_uid", "1.02")).values()
     assert "needless zeros" in text
+
+
+WORDS = [
+    ("patient.sex", "X", "must be 'M', 'F', 'O' or ''"),
+    ("patient.id", 78, "must be text"),
+    ("patient.id", "x" * 65, "must have at most 64 characters"),
+    ("patient.id", "", "must not be empty"),
+    ("patient.weight_kg", 0, "must be more than 0"),
+    ("patient.weight_kg", 100_000, "must be less than 100000"),
+    ("patient.weight_kg", float("inf"), "must be a finite number"),
+    ("patient.weight_kg", True, "must be a number, not text and not true or false"),
+    ("patient.neutered", "yes", "must be true or false"),
+    ("patient.pregnancy_status", 0, "must be at least 1"),
+    ("patient.pregnancy_status", 5, "must be at most 4"),
+    ("patient.allergies", "latex", "must be a list"),
+    ("patient.allergies", ["x"] * 51, "must have at most 50 entries"),
+    ("patient.birth_date", "2019-02-30", "must be a date such as 2019-05-01"),
+    ("patient.birth_date", "1849-12-31", "must not be before 1850"),
+    ("patient.birth_date", "2027-01-02", "must not be after today, 2027-01-01"),
+    ("procedures[0].steps[0].expected_instances", 2.5, "must be a whole number"),
+    ("procedures[0].steps[0].expected_instances", 1e300, "must be a number of fewer digits"),
+    ("procedures[0].steps[0].modality", "D" * 5000, None),
+    ("procedures[0].steps[0].teeth", ["1" * 5000], "must have at most 8 characters"),
+    ("procedures[0].code", [], "must be a JSON object"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "words"), WORDS, ids=lambda value: str(value)[:40])
+def test_a_value_is_refused_in_plain_words(field: str, value: Any, words: str | None) -> None:
+    with pytest.raises(InvalidDocument) as raised:
+        parse_order(changed(FULL, field, value), BERLIN, date(2027, 1, 1))
+    (error,) = raised.value.errors
+    assert error.field.startswith(field)
+    assert str(error) == words if words else "1 to 16 capital letters" in str(error)
+
+
+def test_born_today_and_long_ago() -> None:
+    for day in ("2027-01-01", "1850-01-01"):
+        order = parse_order(changed(FULL, "patient.birth_date", day), BERLIN, date(2027, 1, 1))
+        assert order.patient.birth_date == date.fromisoformat(day)
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    assert parse(changed(FULL, "procedures[0].steps[0].expected_instances", 2.0)).steps()[0].expected_instances == 2
+    assert parse(changed(FULL, "patient.weight_kg", 31)).patient.weight_kg == 31.0
 
 
 def test_every_error_is_told_at_once() -> None:

@@ -84,6 +84,36 @@ def test_every_column_is_a_field_of_an_order(column: str) -> None:
     assert "is not a field" not in str(refused.value)
 
 
+CELLS = [
+    ("patient.weight_kg", "31.5", 31.5),
+    ("patient.weight_kg", "31", 31.0),
+    ("patient.weight_kg", "3.1e1", 31.0),
+    ("patient.size_m", "0.6", 0.6),
+    ("patient.pregnancy_status", "4", 4),
+    ("step.expected_instances", "2", 2),
+    ("step.expected_instances", "2.0", 2),
+    ("step.expected_instances", "two", "must be a number"),
+    ("patient.weight_kg", "nan", "must be a finite number"),
+    *(("patient.neutered", cell, True) for cell in ("true", "TRUE", "yes", "y", "t", "on", "1")),
+    *(("patient.neutered", cell, False) for cell in ("false", "No", "n", "f", "off", "0")),
+    ("patient.neutered", "maybe", "must be true or false"),
+]
+
+
+@pytest.mark.parametrize(("column", "cell", "value"), CELLS, ids=str)
+def test_a_cell_becomes_what_its_field_is(column: str, cell: str, value: Any) -> None:
+    (document,) = read(f"{HEADER},{column}", f"{ROW},{cell}").values()
+    if isinstance(value, str):
+        with pytest.raises(InvalidDocument) as refused:
+            parse_order(document, ZoneInfo("UTC"))
+        assert value in str(refused.value)
+        return
+    order = parse_order(document, ZoneInfo("UTC"))
+    part = order.patient if column.startswith("patient.") else order.steps()[0]
+    found = getattr(part, column.partition(".")[2])
+    assert (found, type(found)) == (value, type(value))
+
+
 def test_more_cells_than_names() -> None:
     found = read(HEADER, ROW + ",x", ROW, ROW.replace("C-1", "C-2") + ",,")
     assert found["line 2"] == "this line has more cells than the header has names"

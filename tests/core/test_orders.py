@@ -329,12 +329,51 @@ def test_cancel_after_the_beginning_is_refused(put: Placer, status: str, positio
         cancel(stored)
 
 
-def test_ordered_again_after_a_cancellation(put: Placer) -> None:
+CHANGES: dict[str, Order] = {
+    "of the order": an_order(reason="limping"),
+    "of the patient": an_order(patient=Patient("P-78", "Doe^Max", issuer="MYPMS")),
+    "of the procedure": an_order(a_procedure(description="Thorax")),
+    "of the step": an_order(a_procedure(a_step(expected_instances=2))),
+    "a step more": an_order(a_procedure(a_step(), a_step())),
+}
+
+
+@pytest.mark.parametrize("changed", CHANGES.values(), ids=CHANGES)
+def test_ordered_again_after_a_cancellation_with_a_change(put: Placer, changed: Order) -> None:
     cancelled = cancel(put(an_order()))
-    again = put(an_order(), cancelled)
+    again = put(changed, cancelled)
     assert again.status is OrderStatus.SCHEDULED
-    assert again.steps()[0].status is StepStatus.SCHEDULED
+    assert {step.status for step in again.steps()} == {StepStatus.SCHEDULED}
     assert (again.version, again.id, again.steps()[0].id) == (3, cancelled.id, cancelled.steps()[0].id)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        an_order(),
+        an_order(a_procedure(a_step(id=LONG), id=LONG), accession_number=LONG),
+        an_order(a_procedure(a_step(), a_step(id="S2")), a_procedure(id="P2")),
+    ],
+    ids=["one step", "ids too long", "several"],
+)
+def test_a_late_retry_does_not_undo_a_cancellation(put: Placer, sent: Order) -> None:
+    cancelled = cancel(put(sent))
+    assert put(sent, cancelled) is cancelled
+    assert put(cancelled, cancelled) is cancelled
+
+
+def test_a_late_retry_does_not_bring_back_a_step_that_was_left_out(put: Placer) -> None:
+    two = an_order(a_procedure(a_step(), a_step()))
+    fewer = put(an_order(), put(two))
+    assert put(two, fewer) is fewer
+    again = put(two.evolve(reason="limping"), fewer)
+    assert [step.status.value for step in again.steps()] == ["SCHEDULED", "SCHEDULED"]
+
+
+def test_a_late_retry_leaves_what_has_begun_beside_a_cancelled_step(put: Placer) -> None:
+    two = an_order(a_procedure(a_step(), a_step()))
+    begun = at(at(put(two), "CANCELED", 1), "STARTED", 0)
+    assert put(two, begun) is begun
 
 
 def test_with_steps_leaves_an_unchanged_order_alone(put: Placer) -> None:

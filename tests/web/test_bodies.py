@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import json
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -47,6 +49,29 @@ def test_a_body_at_the_cap(shared_client: httpx.Client, bodies: Callable[..., di
     padding = MAX_BODY_BYTES - len(order)
     content = order + b" " * padding if whole else iter([order, *chunks(padding)])
     assert shared_client.post(URL, content=content, headers=JSON).status_code in (200, 201)
+
+
+@pytest.mark.parametrize("length", [MAX_BODY_BYTES + (1 << 20), 3 * MAX_BODY_BYTES], ids=["9 MiB", "24 MiB"])
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+def test_a_client_that_sends_everything_before_it_looks_gets_the_answer(
+    shared_world: Any, shared_port: int, length: int, content_type: str
+) -> None:
+    headers = {"Authorization": f"Bearer {shared_world.tokens['mypms']}", "Content-Type": content_type}
+    request = urllib.request.Request(f"http://127.0.0.1:{shared_port}{URL}", b" " * length, headers, method="POST")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        opener.open(request, timeout=30)
+    with refused.value as answer:
+        assert (answer.code, answer.headers["connection"]) == (413, "close")
+        assert json.loads(answer.read())["detail"] == f"a body has at most {MAX_BODY_BYTES} bytes"
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_not_asked(shared_world: Any, shared_port: int) -> None:
+    with socket.create_connection(("127.0.0.1", shared_port), 20) as connection:
+        head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {shared_world.tokens['mypms']}\r\n"
+        connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: 9999999\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_length_of_4_gb_is_refused_before_a_byte_of_it(shared_world: Any, shared_port: int) -> None:
@@ -172,8 +197,25 @@ async def reached(scope: Any, receive: Any, send: Any) -> None:
 
 
 def test_a_body_that_does_not_end_in_time() -> None:
-    sent = run(BodyLimits(reached, seconds=0.05), [{"type": "http.request", "body": b"[", "more_body": True}])
+    limits = BodyLimits(reached, seconds=0.05, dropped_seconds=0.05)
+    sent = run(limits, [{"type": "http.request", "body": b"[", "more_body": True}])
     assert sent[0]["status"] == 408
+
+
+def test_what_comes_after_a_refusal_is_dropped_up_to_a_bound() -> None:
+    part = {"type": "http.request", "body": b" " * 10, "more_body": True}
+    messages = [part] * 10
+    sent = run(BodyLimits(reached, max_bytes=5, dropped_bytes=45, dropped_seconds=60), messages)
+    assert [message["type"] for message in sent] == ["http.response.start"] + ["http.response.body"] * 2
+    assert [message["more_body"] for message in sent[1:]] == [True, False]
+    assert len(messages) == 10 - 1 - 5  # the one that was too much, and five until the bound
+
+
+def test_what_comes_after_a_refusal_is_dropped_to_its_end() -> None:
+    end = {"type": "http.request", "body": b"", "more_body": False}
+    messages = [{"type": "http.request", "body": b" " * 10, "more_body": True}, end]
+    sent = run(BodyLimits(reached, max_bytes=5, dropped_seconds=60), messages)
+    assert (sent[0]["status"], messages) == (413, [])
 
 
 def test_a_client_that_goes_away_is_not_answered() -> None:

@@ -84,7 +84,9 @@ def test_what_the_document_says_is_escaped() -> None:
         "tags": [hostile],
         "summary": hostile,
         "description": hostile,
-        "responses": {"200": {"description": hostile, "content": {hostile: {"example": hostile}}}},
+        "responses": {
+            "200": {"description": hostile, "content": {hostile: {"schema": {"type": hostile}, "example": hostile}}}
+        },
     }
     info = {"title": hostile, "version": hostile, "description": hostile}
     schemas = {hostile: {"properties": {hostile: {"type": hostile}}, "description": hostile}}

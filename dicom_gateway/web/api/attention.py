@@ -1,15 +1,16 @@
 """What a person should look at: devices that were refused, and alarms."""
 
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from dicom_gateway.core.identifiers import printable
 from dicom_gateway.errors import NotFound
 from dicom_gateway.storage.database import Row
-from dicom_gateway.web.examples import EXAMPLE_ALARM, EXAMPLE_UNKNOWN_DEVICE
-from dicom_gateway.web.pages import instant
+from dicom_gateway.web.examples import EXAMPLE_ALARM, EXAMPLE_UNKNOWN_DEVICE, page_example
+from dicom_gateway.web.pages import PagedQuery, Place, instant, page_of
 from dicom_gateway.web.roles import Authorised
 from dicom_gateway.web.schema import answers
 
@@ -20,41 +21,29 @@ router = APIRouter(tags=["attention"])
 
 @router.get(
     "/api/v1/devices/unknown",
-    summary="List devices that were refused",
-    responses=answers({200: "devices, last seen first"}, {"items": [EXAMPLE_UNKNOWN_DEVICE]}),
+    summary="List devices that were refused, last seen first",
+    responses=answers({200: "a page of devices"}, "UnknownDevicePage", page_example(EXAMPLE_UNKNOWN_DEVICE)),
 )
-def list_unknown_devices(access: Authorised) -> JSONResponse:
+def list_unknown_devices(query: Annotated[PagedQuery, Query()], access: Authorised) -> JSONResponse:
     """Devices that no `[[device]]` names while `unknown_devices` is `refuse`, or that called from an address that its
     `allowed_from` does not hold."""
-    rows = access.services.unknown_devices.all()
-    items = [
-        {
-            "ae_title": row["ae_title"],
-            "address": row["address"],
-            "called_ae_title": row["called_ae_title"],
-            "first_seen_at": instant(row["first_seen_at"]),
-            "last_seen_at": instant(row["last_seen_at"]),
-            "attempts": row["attempts"],
-        }
-        for row in rows
-    ]
-    return JSONResponse({"items": items})
+    return JSONResponse(page_of(access.services.unknown_devices.all(), query, _place_of_device, _device))
 
 
 @router.get(
     "/api/v1/alarms",
-    summary="List alarms",
-    responses=answers({200: "alarms, newest first"}, {"items": [EXAMPLE_ALARM]}),
+    summary="List alarms, newest first",
+    responses=answers({200: "a page of alarms"}, "AlarmPage", page_example(EXAMPLE_ALARM)),
 )
-def list_alarms(access: Authorised) -> JSONResponse:
+def list_alarms(query: Annotated[PagedQuery, Query()], access: Authorised) -> JSONResponse:
     """An alarm of the same kind and subject is counted, not repeated."""
-    return JSONResponse({"items": [_alarm(row) for row in access.services.audit.alarms()]})
+    return JSONResponse(page_of(access.services.audit.alarms(), query, _place_of_alarm, _alarm))
 
 
 @router.post(
     "/api/v1/alarms/{id}/clear",
     summary="End an alarm",
-    responses=answers({200: "the alarm that was ended"}, EXAMPLE_ALARM, 404),
+    responses=answers({200: "the alarm that was ended"}, "Alarm", EXAMPLE_ALARM, 404),
 )
 def clear_alarm(id: str, access: Authorised) -> JSONResponse:
     """For whoever has seen to it. When its reason comes again, the alarm does too."""
@@ -73,3 +62,22 @@ def _alarm(row: Row) -> dict[str, Any]:
         "count": row["count"],
         "raised_at": instant(row["raised_at"]),
     }
+
+
+def _place_of_alarm(row: Row) -> Place:
+    return row["raised_at"], f"{row['key']:0{LONGEST_ID}}"
+
+
+def _device(row: Row) -> dict[str, Any]:
+    return {
+        "ae_title": row["ae_title"],
+        "address": row["address"],
+        "called_ae_title": row["called_ae_title"],
+        "first_seen_at": instant(row["first_seen_at"]),
+        "last_seen_at": instant(row["last_seen_at"]),
+        "attempts": row["attempts"],
+    }
+
+
+def _place_of_device(row: Row) -> Place:
+    return row["last_seen_at"], quote(f"{row['address']} {row['ae_title']}", safe="")

@@ -8,16 +8,15 @@ from pydantic import Field
 
 from dicom_gateway.storage.database import Row
 from dicom_gateway.storage.outbox import DeliveryStatus
-from dicom_gateway.web import pages
-from dicom_gateway.web.examples import EXAMPLE_DELIVERY, EXAMPLE_EVENT
-from dicom_gateway.web.pages import EmptyIsNone, FilterText, instant
+from dicom_gateway.web.examples import EXAMPLE_DELIVERY, EXAMPLE_EVENT, EXAMPLE_RETRIED, page_example
+from dicom_gateway.web.pages import EmptyIsNone, FilterText, PagedQuery, instant, page, read_cursor
 from dicom_gateway.web.roles import Access, Authorised
 from dicom_gateway.web.schema import answers
 
 router = APIRouter(tags=["deliveries"])
 
 
-class DeliveryQuery(pages.Query):
+class DeliveryQuery(PagedQuery):
     """Which deliveries to list."""
 
     status: Annotated[DeliveryStatus | None, EmptyIsNone] = None
@@ -27,12 +26,14 @@ class DeliveryQuery(pages.Query):
 @router.get(
     "/api/v1/deliveries",
     summary="List deliveries, newest first",
-    responses=answers({200: "deliveries"}, {"items": [EXAMPLE_DELIVERY]}, 422),
+    responses=answers({200: "a page of deliveries"}, "DeliveryPage", page_example(EXAMPLE_DELIVERY), 422),
 )
 def list_deliveries(query: Annotated[DeliveryQuery, Query()], access: Authorised) -> JSONResponse:
     """One line for each event and target."""
     status = query.status.value if query.status else ""
-    rows = access.services.outbox.deliveries(status, query.target, query.limit)
+    after = read_cursor(query.cursor)
+    found = access.services.outbox.deliveries(status, query.target, query.limit + 1, before=after[0] if after else None)
+    rows = found[: query.limit]
     items = [
         {
             "event_id": row["event_id"],
@@ -43,13 +44,13 @@ def list_deliveries(query: Annotated[DeliveryQuery, Query()], access: Authorised
         }
         for row in rows
     ]
-    return JSONResponse({"items": items})
+    return JSONResponse(page(items, (rows[-1]["key"], rows[-1]["event_id"]) if len(found) > len(rows) else None))
 
 
 @router.get(
     "/api/v1/deliveries/{event_id}",
     summary="Show an event with its deliveries",
-    responses=answers({200: "the event"}, EXAMPLE_EVENT, 404),
+    responses=answers({200: "the event"}, "Event", EXAMPLE_EVENT, 404),
 )
 def show_delivery(event_id: str, access: Authorised) -> JSONResponse:
     """`envelope` is the event as it is sent, without its instances."""
@@ -59,7 +60,7 @@ def show_delivery(event_id: str, access: Authorised) -> JSONResponse:
 @router.post(
     "/api/v1/deliveries/{event_id}/retry",
     summary="Deliver an event again",
-    responses=answers({200: "the event; `retried` deliveries are due now"}, {"retried": 1, **EXAMPLE_EVENT}, 404),
+    responses=answers({200: "the event; `retried` deliveries are due now"}, "RetriedEvent", EXAMPLE_RETRIED, 404),
 )
 def retry_delivery(event_id: str, access: Authorised) -> JSONResponse:
     """Makes what is parked or waiting due now, and takes back a pause of its target; what was delivered stays so."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, Field
 
+from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.model import Order
 from dicom_gateway.core.order_answer import order_document
 from dicom_gateway.core.order_document import parse_order
@@ -14,7 +15,7 @@ from dicom_gateway.core.status import OrderStatus
 from dicom_gateway.errors import InvalidDocument, InvalidValue, Unavailable
 from dicom_gateway.storage.orders import OrderFilter
 from dicom_gateway.web.bodies import Json
-from dicom_gateway.web.examples import EXAMPLE_ANSWER, EXAMPLE_BATCH
+from dicom_gateway.web.examples import EXAMPLE_ANSWER, EXAMPLE_BATCH, EXAMPLE_CANCELED, page_example
 from dicom_gateway.web.pages import EmptyIsNone, FilterText, PagedQuery, page, read_cursor
 from dicom_gateway.web.problems import problem_document, problem_of
 from dicom_gateway.web.roles import Access, Authorised
@@ -47,6 +48,7 @@ class OrderQuery(PagedQuery):
     patient_id: FilterText = ""
     accession_number: FilterText = ""
     source: FilterText = ""
+    placer_order_number: Annotated[FilterText, Field(description="what the PMS calls the order")] = ""
 
 
 @router.post(
@@ -56,6 +58,7 @@ class OrderQuery(PagedQuery):
     openapi_extra=body("OrderDocument"),
     responses=answers(
         {201: "a new order, with everything minted", 200: "the same order, or a changed one"},
+        "Order",
         EXAMPLE_ANSWER,
         409,
         422,
@@ -63,7 +66,8 @@ class OrderQuery(PagedQuery):
 )
 def save_order(document: Json, access: Authorised) -> JSONResponse:
     """An order is known by `source` and `placer_order_number`: sending it again is safe, and sending it changed
-    updates it. Procedures and steps without an id match by position; a step left out is cancelled."""
+    updates it. Procedures and steps without an id match by position; a step left out that has not begun is cancelled.
+    The same order once more leaves what was cancelled cancelled; one with something changed schedules it again."""
     status, order = _save(document, access)
     return JSONResponse(order_document(order), status, {"Location": f"/api/v1/orders/{order.id}"})
 
@@ -72,7 +76,7 @@ def save_order(document: Json, access: Authorised) -> JSONResponse:
     "/api/v1/orders/batch",
     summary=f"Create or replace up to {MAX_BATCH} orders",
     openapi_extra=body("OrderBatch"),
-    responses=answers({200: "what became of each order, in their order"}, EXAMPLE_BATCH, 422),
+    responses=answers({200: "what became of each order, in their order"}, "Outcomes", EXAMPLE_BATCH, 422),
 )
 def save_orders(document: Json, access: Authorised) -> JSONResponse:
     """Each order has an outcome of its own, as if it had been sent alone: some may be kept while others are not."""
@@ -95,9 +99,10 @@ def save_orders(document: Json, access: Authorised) -> JSONResponse:
 
 
 def _save(document: object, access: Access) -> tuple[int, Order]:
-    order = parse_order(document, access.services.zone)
+    services = access.services
+    order = parse_order(document, services.zone, local_now(services.clock(), services.zone).date())
     access.require_source(order.source)
-    saved, is_new = access.services.orders.save(order, access.actor)
+    saved, is_new = services.orders.save(order, access.actor)
     return 201 if is_new else 200, saved
 
 
@@ -117,7 +122,7 @@ def _batch_of(document: object) -> list[object]:
 @router.get(
     "/api/v1/orders",
     summary="List orders, newest first",
-    responses=answers({200: "a page of orders"}, {"items": [EXAMPLE_ANSWER], "next": None}, 422),
+    responses=answers({200: "a page of orders"}, "OrderPage", page_example(EXAMPLE_ANSWER), 422),
 )
 def list_orders(query: Annotated[OrderQuery, Query()], access: Authorised) -> JSONResponse:
     """`next` is the cursor of the next page, null on the last one."""
@@ -133,6 +138,7 @@ def list_orders(query: Annotated[OrderQuery, Query()], access: Authorised) -> JS
             patient_id=query.patient_id,
             accession_number=query.accession_number,
             source=access.source or query.source,
+            placer_order_number=query.placer_order_number,
             limit=query.limit + 1,
             after=after,
         )
@@ -145,7 +151,7 @@ def list_orders(query: Annotated[OrderQuery, Query()], access: Authorised) -> JS
 @router.get(
     "/api/v1/orders/{id}",
     summary="Show an order",
-    responses=answers({200: "the order"}, EXAMPLE_ANSWER, 404),
+    responses=answers({200: "the order"}, "Order", EXAMPLE_ANSWER, 404),
 )
 def show_order(id: str, access: Authorised) -> JSONResponse:
     """The order as it is now, each step with its status."""
@@ -155,7 +161,7 @@ def show_order(id: str, access: Authorised) -> JSONResponse:
 @router.post(
     "/api/v1/orders/{id}/cancel",
     summary="Cancel an order",
-    responses=answers({200: "the cancelled order"}, {**EXAMPLE_ANSWER, "status": "CANCELED"}, 404, 409),
+    responses=answers({200: "the cancelled order"}, "Order", EXAMPLE_CANCELED, 404, 409),
 )
 def cancel_order(id: str, access: Authorised) -> JSONResponse:
     """Possible until a device has begun a step; cancelling twice is fine."""

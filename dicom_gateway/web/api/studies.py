@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dicom_gateway.core.study_answer import study_document, study_summary
 from dicom_gateway.errors import NotFound
-from dicom_gateway.web.examples import EXAMPLE_STUDY, EXAMPLE_SUMMARY
+from dicom_gateway.web.examples import EXAMPLE_BY_HAND, EXAMPLE_STUDY, EXAMPLE_SUMMARY, page_example
 from dicom_gateway.web.pages import FilterText, PagedQuery, page, read_cursor
 from dicom_gateway.web.roles import Access, Authorised
 from dicom_gateway.web.schema import answers
@@ -25,7 +25,7 @@ class StudyQuery(PagedQuery):
 @router.get(
     "/api/v1/studies",
     summary="List received studies, newest first",
-    responses=answers({200: "a page of studies"}, {"items": [EXAMPLE_SUMMARY], "next": None}, 422),
+    responses=answers({200: "a page of studies"}, "StudySummaryPage", page_example(EXAMPLE_SUMMARY), 422),
 )
 def list_studies(query: Annotated[StudyQuery, Query()], access: Authorised) -> JSONResponse:
     """A token that is bound to a source sees the studies of its orders."""
@@ -43,7 +43,7 @@ def list_studies(query: Annotated[StudyQuery, Query()], access: Authorised) -> J
 @router.get(
     "/api/v1/studies/{uid}",
     summary="Show a study with its series and instances",
-    responses=answers({200: "the study"}, EXAMPLE_STUDY, 404),
+    responses=answers({200: "the study"}, "Study", EXAMPLE_STUDY, 404),
 )
 def show_study(uid: str, access: Authorised) -> JSONResponse:
     """An instance that came again with other bytes has several `versions`; the current one is described."""
@@ -53,7 +53,7 @@ def show_study(uid: str, access: Authorised) -> JSONResponse:
 @router.post(
     "/api/v1/studies/{uid}/complete",
     summary="Take a study as complete",
-    responses=answers({200: "the study, with the evidence `manual`"}, EXAMPLE_STUDY, 404, 409),
+    responses=answers({200: "the study, with the evidence `manual`"}, "Study", EXAMPLE_BY_HAND, 404, 409),
 )
 def complete_study(uid: str, access: Authorised) -> JSONResponse:
     """Ends the started steps that no device reports on, and tells the PMS. Only for a study of an order."""

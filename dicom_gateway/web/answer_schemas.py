@@ -1,0 +1,211 @@
+"""What the API answers about studies, deliveries, devices and alarms, key by key: one table for each kind of answer.
+
+A test holds real answers to these tables, and the examples too. Orders are in order_schemas.py.
+"""
+
+from dicom_gateway.core.completion import Evidence
+from dicom_gateway.core.envelope import EventType
+from dicom_gateway.core.linking import LinkReason
+from dicom_gateway.core.status import OrderStatus
+from dicom_gateway.storage.outbox import DeliveryStatus
+from dicom_gateway.web.json_schema import (
+    BOOLEAN,
+    INSTANT,
+    INTEGER,
+    Properties,
+    Schema,
+    list_of,
+    nullable,
+    page_of,
+    record,
+    ref,
+    text,
+)
+from dicom_gateway.web.order_schemas import order_schemas
+
+_TEXT, _TEXTS = text(), {"type": "array", "items": text()}
+_TEXT_OR_NULL, _NUMBER_OR_NULL, _INSTANT_OR_NULL = nullable(text()), nullable(INTEGER), nullable(INSTANT)
+_EVIDENCE = nullable(text(choices=Evidence))
+_FLAGS = (
+    "`conflict`: it came again with other contents; `re-encoded`: again in another transfer syntax; `patient_differs`: "
+    "not the order's patient; what is wrong with the object itself: `bad_value:KEYWORD`, `unreadable`, "
+    "`leading_zero_uid`, `no_series_uid`, `character_set`, `encoding_mismatch`, `trailing_padding`, "
+    "`no_sequence_delimiter`, `pixel_description`, `pixel_data_length`"
+)
+
+_PATIENT: Properties = {
+    "id": (_TEXT_OR_NULL, "as the order says, without one as the images say"),
+    "issuer": (_TEXT_OR_NULL, "who gave the id"),
+}
+_SERIES: Properties = {
+    "instance_uid": (text(64), "Series Instance UID"),
+    "number": (_NUMBER_OR_NULL, "series number"),
+    "modality": (_TEXT_OR_NULL, "as in the objects"),
+    "description": (_TEXT_OR_NULL, "as in the objects"),
+    "received": (INTEGER, "how many of its instances are here"),
+}
+_SUMMARY: Properties = {
+    "instance_uid": (text(64), "Study Instance UID"),
+    "order_id": (_TEXT_OR_NULL, "the order that it belongs to; null: none is known, it waits to be matched"),
+    "requested_procedure_id": (_TEXT_OR_NULL, "the procedure of the order that it belongs to"),
+    "link_reason": (nullable(text(choices=LinkReason)), "by what it was linked to its order, or why it waits"),
+    "patient": (ref("StudyPatient"), "whose it is"),
+    "accession_number": (_TEXT_OR_NULL, "as in the order, without one as in the images"),
+    "modality": (_TEXT_OR_NULL, "of the first image"),
+    "started_at": (_INSTANT_OR_NULL, "when its first image or report came"),
+    "last_received_at": (_INSTANT_OR_NULL, "when its last image came"),
+    "reported_at": (_INSTANT_OR_NULL, "when the event study.received was queued; null: not yet"),
+    "evidence": (_EVIDENCE, "why it counts as complete; null: it does not yet"),
+    "received": (INTEGER, "how many of its images are here; of a study of an order: those that belong to the order"),
+    "waiting": (INTEGER, "how many of its images do not belong to its order and wait to be matched"),
+}
+_INSTANCE: Properties = {
+    "sop_instance_uid": (text(64), "as in the object"),
+    "sop_class_uid": (text(64), "as in the object"),
+    "modality": (_TEXT_OR_NULL, "as in the object"),
+    "number": (_NUMBER_OR_NULL, "instance number"),
+    "rows": (_NUMBER_OR_NULL, "height in pixels"),
+    "columns": (_NUMBER_OR_NULL, "width in pixels"),
+    "frames": (_NUMBER_OR_NULL, "number of frames, where the object says one"),
+    "view": (_TEXT_OR_NULL, "view position, or the meaning of the view code"),
+    "laterality": (_TEXT_OR_NULL, "L, R and so on"),
+    "teeth": (_TEXTS, "FDI numbers, from the anatomic codes"),
+    "acquired_at": (_TEXT_OR_NULL, "local time of the device, ISO 8601 without a zone"),
+    "thumbnail": (ref("Link"), "a small picture, not for diagnosis"),
+    "file": (ref("Link"), "the object as received"),
+    "received_at": (INSTANT, "when it came"),
+    "calling_ae_title": (_TEXT, "the device that sent it"),
+    "step_id": (_TEXT_OR_NULL, "the scheduled step that it belongs to, where one is known"),
+    "flags": (_TEXTS, _FLAGS),
+    "versions": (list_of("Version"), "the same instance as it came at other times, with other bytes; this one too"),
+}
+_VERSION: Properties = {
+    "version": (INTEGER, "1 is what came first"),
+    "current": (BOOLEAN, "the one that counts"),
+    "received_at": (INSTANT, "when it came"),
+    "transfer_syntax_uid": (text(64), "in which it was received and is kept"),
+    "sha256": (text(64), "of the data set, hexadecimal"),
+    "length": (INTEGER, "of the data set, bytes"),
+    "flags": (_TEXTS, "as of the instance"),
+}
+_DELIVERY: Properties = {
+    "target": (_TEXT, "the name of the PMS"),
+    "status": (text(choices=DeliveryStatus), "parked: given up until it is asked for again"),
+    "attempts": (INTEGER, "how often it was tried"),
+    "detail": (_TEXT_OR_NULL, "how the last try ended; or `waits for EVENT`, which must be delivered or parked first"),
+    "created_at": (INSTANT, "when it was queued"),
+    "due_at": (_INSTANT_OR_NULL, "when it is tried next; null: not again"),
+    "first_try_at": (_INSTANT_OR_NULL, "when it was first tried"),
+    "finished_at": (_INSTANT_OR_NULL, "when it was delivered or parked"),
+}
+_EVENT: Properties = {
+    "event_id": (_TEXT, "the envelope's `id`"),
+    "type": (text(choices=EventType), "what happened"),
+    "order_id": (_TEXT_OR_NULL, "the order that it is about"),
+    "study_instance_uid": (_TEXT_OR_NULL, "the study that it is about"),
+}
+_ENVELOPE: Properties = {
+    "id": (_TEXT, "of the event"),
+    "type": (text(choices=EventType), "what happened"),
+    "occurred_at": (INSTANT, "when it happened"),
+    "source": (_TEXT_OR_NULL, "of the order"),
+    "order": (nullable(ref("EnvelopeOrder")), "the order that it is about"),
+    "patient": (nullable(ref("EnvelopePatient")), "whose it is"),
+    "study": (nullable(ref("EnvelopeStudy")), "the study that it is about"),
+    "series": (list_of("EnvelopeSeries"), "of the study"),
+    "instances": ({"type": "array", "items": {"type": "object"}}, "empty here; filled when it is sent"),
+    "instances_truncated": (BOOLEAN, "it has more instances than are sent"),
+    "evidence": (_EVIDENCE, "why the study counts as complete"),
+    "late": (BOOLEAN, "these images came after study.received"),
+}
+_ENVELOPE_ORDER: Properties = {
+    "id": (_TEXT, "the gateway's"),
+    "placer_order_number": (_TEXT, "the PMS's"),
+    "accession_number": (_TEXT, "the PMS's, if it was too long for DICOM"),
+    "status": (text(choices=OrderStatus), "when it happened"),
+}
+_ENVELOPE_STUDY: Properties = {
+    "instance_uid": (text(64), "Study Instance UID"),
+    "modality": (_TEXT_OR_NULL, "of the first image"),
+    "started_at": (_INSTANT_OR_NULL, "when its first image or report came"),
+    "expected": (_NUMBER_OR_NULL, "how many images the order expects"),
+    "received": (INTEGER, "how many are here"),
+    "missing": (_TEXTS, "SOP Instance UIDs that a device's report names and that are not here"),
+}
+_UNKNOWN_DEVICE: Properties = {
+    "ae_title": (_TEXT, "as which it called"),
+    "address": (_TEXT, "from which it called"),
+    "called_ae_title": (_TEXT, "as what it called this gateway"),
+    "first_seen_at": (INSTANT, "its first attempt"),
+    "last_seen_at": (INSTANT, "its last attempt"),
+    "attempts": (INTEGER, "how many"),
+}
+_ALARM: Properties = {
+    "id": (INTEGER, "by which it is cleared"),
+    "kind": (_TEXT, "what is the matter, in words"),
+    "subject": (_TEXT, "what it is about: an event, a study, a device, a file"),
+    "detail": (_TEXT_OR_NULL, "more, in words"),
+    "count": (INTEGER, "how often it was raised since it was last cleared"),
+    "raised_at": (INSTANT, "when it was last raised"),
+}
+_LINK: Properties = {"media_type": (_TEXT, "of what is there"), "href": (_TEXT, "its address; it needs a token")}
+_NAME: Properties = {"name": (_TEXT_OR_NULL, "a DICOM person name")}
+_RETRIED: Properties = {"retried": (INTEGER, "how many deliveries were made due")}
+_SHOWN: Properties = {
+    **_EVENT,
+    "occurred_at": (INSTANT, "when it happened"),
+    "envelope": (ref("Envelope"), "the event as it is sent, without its instances"),
+    "deliveries": (list_of("DeliveryState"), "how each target stands"),
+}
+_COMPONENTS: Schema = {"type": "object", "additionalProperties": text(choices=("ok", "failed"))}
+
+_RECORDS: dict[str, tuple[str, Properties]] = {
+    "StudySummary": ("A received study.", _SUMMARY),
+    "Study": ("A received study with what came.", _SUMMARY | {"series": (list_of("Series"), "by number")}),
+    "StudyPatient": ("Whose images they are.", _PATIENT | _NAME),
+    "Series": ("A series of a study.", _SERIES | {"instances": (list_of("Instance"), "by number")}),
+    "Instance": ("A received object; of several versions the current one.", _INSTANCE),
+    "Version": ("The bytes of an instance as they came once.", _VERSION),
+    "Link": ("Where something is.", _LINK),
+    "Delivery": ("An event on its way to one target.", _EVENT | _DELIVERY),
+    "DeliveryState": ("How one target stands with an event.", _DELIVERY),
+    "Event": ("An event with its deliveries.", _SHOWN),
+    "RetriedEvent": ("An event that is delivered again.", _RETRIED | _SHOWN),
+    "Envelope": ("What a PMS is sent.", _ENVELOPE),
+    "EnvelopeOrder": ("The order of an event.", _ENVELOPE_ORDER),
+    "EnvelopePatient": ("The patient of an event.", _PATIENT),
+    "EnvelopeStudy": ("The study of an event.", _ENVELOPE_STUDY),
+    "EnvelopeSeries": ("A series of an event.", _SERIES),
+    "UnknownDevice": ("A device that was refused.", _UNKNOWN_DEVICE),
+    "Alarm": ("Something that a person should look at.", _ALARM),
+    "Alive": ("The program is alive.", {"status": (text(choices=("alive",)), "always this")}),
+    "Ready": (
+        "Whether the program can do its work.",
+        {
+            "status": (text(choices=("ready", "not ready")), "ready when every component is ok"),
+            "components": (_COMPONENTS, "each with ok or failed; the log has the reason"),
+        },
+    ),
+}
+_PAGES = ("Order", "StudySummary", "Delivery", "UnknownDevice", "Alarm")
+_OUTCOME: Schema = {
+    "type": "object",
+    "description": "What became of one order of a batch: `order`, or `problem`.",
+    "required": ["status"],
+    "properties": {
+        "status": {**INTEGER, "description": "as if it had been sent alone: 201, 200, or that of the problem"},
+        "order": {**ref("Order"), "description": "the order as it is now"},
+        "problem": {**ref("Problem"), "description": "why it was not taken"},
+    },
+}
+
+
+def answer_schemas() -> dict[str, Schema]:
+    """Return the schemas of orders, sent and answered, and of every other answer, by name."""
+    return {
+        **order_schemas(),
+        "Outcome": _OUTCOME,
+        "Outcomes": record("What became of a batch.", {"results": (list_of("Outcome"), "in the order of the batch")}),
+        **{name: record(words, properties) for name, (words, properties) in _RECORDS.items()},
+        **{f"{name}Page": page_of(name, "A page of a list.") for name in _PAGES},
+    }
