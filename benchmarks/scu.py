@@ -110,16 +110,20 @@ class Association:
 
     def find(self, identifier: bytes) -> list[bytes]:
         """Return the encoded answers to a worklist C-FIND."""
+        status, answers = self.ask(identifier)
+        if status != SUCCESS:
+            raise ConnectionError(f"C-FIND ended with 0x{status:04X}")
+        return answers
+
+    def ask(self, identifier: bytes) -> tuple[int, list[bytes]]:
+        """Return how a worklist C-FIND ended, and its encoded answers."""
         self._socket.sendall(command(0x0020, WORKLIST_FIND) + fragment(identifier, _LAST))
         answers: list[bytes] = []
         while True:
             status, answer = self._response()
             if status not in PENDING:
-                break
+                return status, answers
             answers.append(answer)
-        if status != SUCCESS:
-            raise ConnectionError(f"C-FIND ended with 0x{status:04X}")
-        return answers
 
     def store(self, pdus: Iterable[Buffer]) -> None:
         """Send a C-STORE request, PDU by PDU, and wait until it is answered with success."""

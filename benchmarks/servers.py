@@ -7,13 +7,14 @@ asks: without it each of their answers takes 40 ms longer.
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from benchmarks.scu import VERIFICATION, Association
 START_SECONDS = 30.0
 MAX_PDU = 131072
 NODELAY = {"TCP_NODELAY": "1"}
+DATABASE = "data/gateway.db"
 GATEWAY = (sys.executable, "-m", "dicom_gateway")
 
 
@@ -46,10 +48,13 @@ def program(name: str) -> str | None:
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody uses just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+    """Return a TCP port that nobody uses just now, on any address: below those that the system gives to clients,
+    because one that a connection has left lately cannot be listened on by every program."""
+    while True:
+        port = random.randint(15_000, 32_000)
+        with suppress(OSError), socket.socket() as found:
+            found.bind(("", port))
+            return port
 
 
 @contextmanager
@@ -88,14 +93,9 @@ def _wait_until_it_answers(server: Server) -> None:
             time.sleep(0.05)
 
 
-def make_gateway(folder: Path, orders: Path | None = None) -> None:
-    """Make a gateway's folder, and put in the orders of a JSON lines file, with the gateway's own commands."""
+def make_gateway(folder: Path) -> None:
+    """Make a gateway's folder; its database is at DATABASE below it."""
     subprocess.run([*GATEWAY, "init", str(folder)], check=True, stdout=subprocess.DEVNULL)
-    if orders:
-        config = str(folder / "gateway.toml")
-        subprocess.run(
-            [*GATEWAY, "--config", config, "orders", "import", str(orders)], check=True, stdout=subprocess.DEVNULL
-        )
 
 
 @contextmanager

@@ -1,168 +1,34 @@
-"""Modality Worklist C-FIND against DCMTK's wlmscpfs: 10,000 orders, the day of one device asked for, in one run.
+"""Modality Worklist C-FIND: against DCMTK's wlmscpfs with 10,000 orders, and the gateway alone with up to 1,000,000.
 
 Both servers hold the same orders and get the same queries in turn; every answer is compared, order by order, before a
 figure is printed. `python -m benchmarks.worklist`
 """
 
 import io
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from pydicom import Dataset, dcmread
-from pydicom.dataset import FileMetaDataset
-from pydicom.sequence import Sequence
-from pydicom.uid import UID, ExplicitVRLittleEndian
-from pynetdicom.dsutils import encode
+from pydicom import dcmread
 
 from benchmarks.figures import median, number, percentile, table
 from benchmarks.machine import description
+from benchmarks.orders import Scheduled, identifier, of_a_device, put_orders, write_files
 from benchmarks.scu import WORKLIST_FIND, Association
-from benchmarks.servers import Server, gateway, make_gateway, program, wlmscpfs
+from benchmarks.servers import DATABASE, Server, gateway, make_gateway, program, wlmscpfs
 
 ORDERS = 10_000
-DAYS, DEVICES = 50, 10
+SIZES = (ORDERS, 100_000, 1_000_000)
 ROUNDS = 7
 # queries a round: the slower server is asked less often, so that a round stays short
 FINDS = {"gateway": 200, "wlmscpfs": 10}
 ASSOCIATIONS = {"gateway": 25, "wlmscpfs": 5}
-FIRST_DAY = date(2030, 1, 7)
-UID_ROOT = "1.2.826.0.1.3680043.8.498.77"
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduled:
-    """One order with one step."""
-
-    number: int
-
-    @property
-    def start(self) -> datetime:
-        """Days go round first, then devices, then a quarter of an hour later each."""
-        day = FIRST_DAY + timedelta(days=self.number % DAYS)
-        minutes = 15 * (self.number // (DAYS * DEVICES))
-        return datetime(day.year, day.month, day.day, 8) + timedelta(minutes=minutes)
-
-    @property
-    def station(self) -> str:
-        return f"DX{self.number // DAYS % DEVICES}"
-
-    @property
-    def accession_number(self) -> str:
-        return f"A{self.number:08}"
-
-    @property
-    def patient(self) -> tuple[str, str]:
-        return f"P{self.number:06}", f"Family{self.number % 997}^Given{self.number}"
-
-    @property
-    def study_instance_uid(self) -> str:
-        return f"{UID_ROOT}.{self.number + 1}"
-
-
-def order_document(one: Scheduled) -> dict[str, object]:
-    """Return the order as the gateway takes it."""
-    patient_id, name = one.patient
-    step = {
-        "id": f"S{one.number:07}",
-        "modality": "DX",
-        "station_ae_titles": [one.station],
-        "start": one.start.isoformat(),
-        "description": "Thorax 2 views",
-        "performer": "Roe^Ann",
-    }
-    return {
-        "source": "benchmark",
-        "placer_order_number": f"N{one.number}",
-        "referring_physician": "Doe^Jane",
-        "accession_number": one.accession_number,
-        "patient": {"id": patient_id, "name": name, "birth_date": "1980-05-01", "sex": "F"},
-        "procedures": [
-            {
-                "id": f"R{one.number:07}",
-                "description": "Thorax 2 views",
-                "study_instance_uid": one.study_instance_uid,
-                "steps": [step],
-            }
-        ],
-    }
-
-
-def worklist_file(one: Scheduled) -> Dataset:
-    """Return the same order as a file that wlmscpfs serves."""
-    step = Dataset()
-    step.Modality = "DX"
-    step.ScheduledStationAETitle = one.station
-    step.ScheduledProcedureStepStartDate = one.start.strftime("%Y%m%d")
-    step.ScheduledProcedureStepStartTime = one.start.strftime("%H%M%S")
-    step.ScheduledPerformingPhysicianName = "Roe^Ann"
-    step.ScheduledProcedureStepDescription = "Thorax 2 views"
-    step.ScheduledProcedureStepID = f"S{one.number:07}"
-    found = Dataset()
-    found.PatientID, found.PatientName = one.patient
-    found.PatientBirthDate, found.PatientSex = "19800501", "F"
-    found.AccessionNumber = one.accession_number
-    found.ReferringPhysicianName = "Doe^Jane"
-    found.StudyInstanceUID = one.study_instance_uid
-    found.RequestedProcedureID = f"R{one.number:07}"
-    found.RequestedProcedureDescription = "Thorax 2 views"
-    found.ScheduledProcedureStepSequence = Sequence([step])
-    found.file_meta = FileMetaDataset()
-    found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    found.file_meta.MediaStorageSOPClassUID = UID(WORKLIST_FIND)
-    found.file_meta.MediaStorageSOPInstanceUID = UID(one.study_instance_uid)
-    return found
-
-
-def identifier(number_of_query: int) -> bytes:
-    """Return the encoded query of a device: its own AE title, one day, and the keys that devices ask for."""
-    which = Scheduled(number_of_query * 37 % (DAYS * DEVICES))
-    step = Dataset()
-    step.ScheduledStationAETitle = which.station
-    step.ScheduledProcedureStepStartDate = which.start.strftime("%Y%m%d")
-    for keyword in (
-        "ScheduledProcedureStepStartTime",
-        "Modality",
-        "ScheduledPerformingPhysicianName",
-        "ScheduledProcedureStepDescription",
-        "ScheduledProcedureStepID",
-    ):
-        setattr(step, keyword, "")
-    keys = Dataset()
-    for keyword in (
-        "AccessionNumber",
-        "ReferringPhysicianName",
-        "PatientName",
-        "PatientID",
-        "PatientBirthDate",
-        "PatientSex",
-        "StudyInstanceUID",
-        "RequestedProcedureDescription",
-        "RequestedProcedureID",
-    ):
-        setattr(keys, keyword, "")
-    keys.ScheduledProcedureStepSequence = Sequence([step])
-    encoded = encode(keys, is_implicit_vr=False, is_little_endian=True)
-    assert encoded is not None
-    return encoded
-
-
-def write_orders(folder: Path, number_of_orders: int) -> None:
-    """Write the same orders for both servers: orders.jsonl, and wl/BENCHMARK/*.wl with the lock file."""
-    peers = folder / "wl" / "BENCHMARK"
-    peers.mkdir(parents=True)
-    (peers / "lockfile").touch()
-    with open(folder / "orders.jsonl", "w", encoding="utf-8") as lines:
-        for number_of_order in range(number_of_orders):
-            one = Scheduled(number_of_order)
-            lines.write(json.dumps(order_document(one)) + "\n")
-            worklist_file(one).save_as(peers / f"{number_of_order:06}.wl", enforce_file_format=True)
+NEW_QUERIES, KNOWN_QUERIES, REPEATS = 500, 100, 10
+OF_EACH_SHAPE = 10
+TOO_MANY = 0xA700
 
 
 def served(answers: list[bytes]) -> set[tuple[str, ...]]:
@@ -197,7 +63,7 @@ def check_same_answers(servers: list[Server], queries: int = 5) -> int:
 
 def _ask(server: Server, number_of_query: int) -> list[bytes]:
     association = Association(server.port, server.ae_title, WORKLIST_FIND)
-    answers = association.find(identifier(number_of_query))
+    answers = association.find(of_a_device(number_of_query, ORDERS))
     association.release()
     return answers
 
@@ -206,7 +72,7 @@ def on_one_association(server: Server, first_query: int) -> Iterator[float]:
     """Yield the seconds of each C-FIND on one association."""
     association = Association(server.port, server.ae_title, WORKLIST_FIND)
     for number_of_query in range(first_query, first_query + FINDS[server.name]):
-        query = identifier(number_of_query)
+        query = of_a_device(number_of_query, ORDERS)
         before = time.perf_counter()
         association.find(query)
         yield time.perf_counter() - before
@@ -216,7 +82,7 @@ def on_one_association(server: Server, first_query: int) -> Iterator[float]:
 def with_association(server: Server, first_query: int) -> Iterator[float]:
     """Yield the seconds of each associate + C-FIND + release."""
     for number_of_query in range(first_query, first_query + ASSOCIATIONS[server.name]):
-        query = identifier(number_of_query)
+        query = of_a_device(number_of_query, ORDERS)
         before = time.perf_counter()
         association = Association(server.port, server.ae_title, WORKLIST_FIND)
         association.find(query)
@@ -256,20 +122,92 @@ def report(found: dict[tuple[str, str], list[float]], answers: int) -> str:
     return f"{ORDERS:,} orders, {answers} answers a query, {ROUNDS} rounds in turn.\n\n{table(header, rows)}"
 
 
+def with_size(server: Server, orders: int) -> tuple[list[float], list[float]]:
+    """Return the milliseconds of queries that a service which has just started was never asked, and of some of them
+    asked again and again; its cache is empty at first."""
+    association = Association(server.port, server.ae_title, WORKLIST_FIND)
+    queries = [of_a_device(number_of_query, orders) for number_of_query in range(NEW_QUERIES)]
+    new = [_timed(association, query) for query in queries]
+    known = [_timed(association, query) for _ in range(REPEATS) for query in queries[:KNOWN_QUERIES]]
+    association.release()
+    return new, known
+
+
+def _timed(association: Association, query: bytes) -> float:
+    before = time.perf_counter()
+    association.find(query)
+    return 1000 * (time.perf_counter() - before)
+
+
+SHAPES: dict[str, Callable[[Scheduled], dict[str, str]]] = {
+    "one modality, one day": lambda one: {
+        "Modality": "DX",
+        "ScheduledProcedureStepStartDate": one.start.strftime("%Y%m%d"),
+    },
+    "one day": lambda one: {"ScheduledProcedureStepStartDate": one.start.strftime("%Y%m%d")},
+    "patient ID": lambda one: {"PatientID": one.patient[0]},
+    "beginning of a name": lambda one: {"PatientName": f"{one.patient[1]}*"},
+    "name and station": lambda one: {"PatientName": f"{one.patient[1]}*", "ScheduledStationAETitle": one.station},
+    "accession number": lambda one: {"AccessionNumber": one.accession_number},
+    "everything (refused, more than 5,000)": lambda one: {},
+}
+
+
+def of_shapes(server: Server, orders: int) -> dict[str, float]:
+    """Return the median milliseconds of queries of each shape, none of which was asked before."""
+    found = {}
+    for name, values in SHAPES.items():
+        taken = []
+        for n in range(OF_EACH_SHAPE):
+            query = identifier(**values(Scheduled((n * 7919 + 4711) % orders)))
+            association = Association(server.port, server.ae_title, WORKLIST_FIND)
+            before = time.perf_counter()
+            status, _ = association.ask(query)
+            taken.append(1000 * (time.perf_counter() - before))
+            association.release()
+            if status != (TOO_MANY if not values(Scheduled(0)) else 0):
+                raise RuntimeError(f"{name}: 0x{status:04X}")
+        found[name] = median(taken)
+    return found
+
+
+def measure_sizes(folder: Path) -> str:
+    """Return what the gateway does with more and more orders, as Markdown; its folder has the first ORDERS."""
+    rows, shapes = [], []
+    for before, orders in zip((ORDERS, *SIZES), SIZES, strict=False):
+        put_orders(folder / DATABASE, before, orders)
+        with gateway(folder) as server:
+            new, known = with_size(server, orders)
+            shapes.append(of_shapes(server, orders))
+        figures = (new[0], median(new[1:]), percentile(new[1:], 99), median(known), percentile(known, 99))
+        rows.append([f"{orders:,}", *map(number, figures)])
+    header = ["orders", "first query", "never asked: p50", "p99", "asked before: p50", "p99"]
+    by_shape = [[name, *(number(one[name]) for one in shapes)] for name in SHAPES]
+    return (
+        f"The gateway alone, just started, ms on one association; {NEW_QUERIES} different queries, then "
+        f"{KNOWN_QUERIES} of them {REPEATS} times again.\n\n{table(header, rows)}\n\n"
+        f"Other queries, none asked before, medians of {OF_EACH_SHAPE}, ms.\n\n"
+        f"{table(['orders', *(f'{orders:,}' for orders in SIZES)], by_shape)}"
+    )
+
+
 def run() -> str:
     """Run the benchmark and return its report."""
     machine = description()
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
-        write_orders(folder, ORDERS)
-        make_gateway(folder / "gateway", folder / "orders.jsonl")
-        servers = [stack.enter_context(gateway(folder / "gateway"))]
-        if program("wlmscpfs"):
-            servers.append(stack.enter_context(wlmscpfs(folder / "wl")))
-        else:
-            print("SKIPPED: wlmscpfs is not installed (package dcmtk)", file=sys.stderr)
-        answers = check_same_answers(servers)
-        return f"{machine}\n\n{report(measure(servers), answers)}"
+        make_gateway(folder / "gateway")
+        put_orders(folder / "gateway" / DATABASE, 0, ORDERS)
+        with ExitStack() as stack:
+            servers = [stack.enter_context(gateway(folder / "gateway"))]
+            if program("wlmscpfs"):
+                write_files(folder / "wl", ORDERS)
+                servers.append(stack.enter_context(wlmscpfs(folder / "wl")))
+            else:
+                print("SKIPPED: wlmscpfs is not installed (package dcmtk)", file=sys.stderr)
+            answers = check_same_answers(servers)
+            compared = report(measure(servers), answers)
+        return f"{machine}\n\n{compared}\n\n{measure_sizes(folder / 'gateway')}"
 
 
 if __name__ == "__main__":
