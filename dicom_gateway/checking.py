@@ -11,27 +11,37 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
 import httpx
 
+from dicom_gateway.certificates import presents, valid_until
 from dicom_gateway.connectors.reach import reach
 from dicom_gateway.dicom.file_meta import IMPLEMENTATION_CLASS_UID
 from dicom_gateway.dicom.scu import Call, verify
 from dicom_gateway.errors import GatewayError, SettingsError
 from dicom_gateway.listening import bind
-from dicom_gateway.roles import LISTENING_ROLES
-from dicom_gateway.settings import DeviceSettings, Listener, PmsSettings, Settings
+from dicom_gateway.operating_system import most_descriptors
+from dicom_gateway.roles import ROLES, listeners_of
+from dicom_gateway.settings import DICOM_TLS, Listener, PmsSettings, Settings
+from dicom_gateway.settings_dicom import DeviceSettings
+from dicom_gateway.starting import is_taken, nothing_at, port_advice, runs
 from dicom_gateway.storage.inspection import inspect
 
 SECONDS = 5.0
 MOST_AT_ONCE = 8
 SANE_YEARS = range(2025, 2100)
+WARNING_BEFORE_END = timedelta(days=30)
+DESCRIPTORS_A_CONNECTION = 2  # its socket, and the object that it sends
+OTHER_DESCRIPTORS = 200  # database, libraries, logs
 MOST_CLOCK_SECONDS = 2.0  # between this machine's clock and that of the file system
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where to ask for a listener on all
+
+
+_CALLED = {DICOM_TLS: "DICOM over TLS"}
 
 
 class State(StrEnum):
@@ -59,9 +69,10 @@ def check_all(settings: Settings, config: Path | None) -> Iterator[Finding]:
     yield from check_clock(settings)
     yield from check_database(settings)
     yield from check_space(settings)
-    for listener in settings.listeners():
-        if listener.name in LISTENING_ROLES.values():
-            yield check_port(settings, listener)
+    yield from check_limits(settings)
+    yield from check_certificates(settings, datetime.now(UTC))
+    for listener in listeners_of(settings, ROLES):
+        yield check_port(settings, listener)
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         calls: list[Callable[[], Finding]] = [partial(check_device, settings, one) for one in settings.device]
         calls += [partial(check_pms, one) for one in settings.pms]
@@ -71,10 +82,12 @@ def check_all(settings: Settings, config: Path | None) -> Iterator[Finding]:
 def check_configuration(settings: Settings, config: Path | None) -> Iterator[Finding]:
     """Yield whether the settings, which have loaded, can serve, and who else may read them."""
     where = str(config) if config else "defaults and environment"
-    if refusal := settings.web_refusal():
-        yield Finding("configuration", State.FAILED, "the API and the page do not start", refusal)
-    else:
-        yield Finding("configuration", State.OK, f"read from {where}")
+    refusals = (
+        ("the API and the page do not start", settings.web_refusal()),
+        ("DICOM over TLS is not served", settings.dicom_tls_refusal()),
+    )
+    failed = [Finding("configuration", State.FAILED, what, why) for what, why in refusals if why]
+    yield from failed or [Finding("configuration", State.OK, f"read from {where}")]
     if config and config.exists() and stat.S_IMODE(config.stat().st_mode) & 0o077:
         yield Finding(
             "configuration", State.WARNING, f"others on this machine may read {config}, which may hold secrets",
@@ -143,7 +156,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     """Yield whether the database is whole and of a schema that this program knows."""
     path = settings.database_path()
     if not path.exists():
-        yield Finding("database", State.WARNING, f"{path} is not there yet", "the first command or serve makes it")
+        yield Finding("database", State.WARNING, *nothing_at(settings))
         return
     found = inspect(path)
     if found.problems:
@@ -178,31 +191,98 @@ def _nearest(folder: Path) -> Path:
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
+def check_limits(settings: Settings) -> Iterator[Finding]:
+    """Yield whether this user's processes may have as many descriptors open as the connections need."""
+    connections, most = settings.limits.connections, most_descriptors()
+    needed = connections * DESCRIPTORS_A_CONNECTION + OTHER_DESCRIPTORS
+    if most is None or needed <= most:
+        yield Finding("limits", State.OK, f"up to {connections} DICOM connections (limits.connections)")
+    else:
+        text = f"limits.connections = {connections} needs {needed} open files, and {most} are allowed here"
+        advice = "raise it where the gateway is started (LimitNOFILE= of systemd, ulimit -n), or lower the setting"
+        yield Finding("limits", State.WARNING, text, advice)
+
+
+def check_certificates(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Yield until when each certificate is valid that the gateway serves, or that devices' certificates come from."""
+    dicom, web = settings.dicom, settings.web
+    files = {
+        "dicom.tls_certificate": dicom.tls_certificate,
+        "dicom.tls_client_ca": dicom.tls_client_ca,
+        "web.tls_certificate": web.tls_certificate,
+    }
+    for name, path in files.items():
+        end = valid_until(path) if path else None
+        if path and end:
+            yield _validity(f"certificate {name}", path, end, now)
+
+
+def _validity(check: str, path: Path, end: datetime, now: datetime) -> Finding:
+    if end < now:
+        advice = "put a new one there and start the gateway again; nobody who looks at it connects"
+        return Finding(check, State.FAILED, f"{path} ended on {end:%Y-%m-%d}", advice)
+    if end < now + WARNING_BEFORE_END:
+        advice = "put a new one there and start the gateway again"
+        return Finding(check, State.WARNING, f"{path} ends on {end:%Y-%m-%d}", advice)
+    return Finding(check, State.OK, f"{path} is valid until {end:%Y-%m-%d}")
+
+
 def check_port(settings: Settings, listener: Listener) -> Finding:
     """Return whether a port is free, or taken by our own gateway, or by somebody else."""
-    name = f"port {listener.port} ({listener.name})"
+    name = f"port {listener.port} ({_CALLED.get(listener.name, listener.name)})"
     try:
         bind(listener).close()
     except SettingsError as error:
-        if _is_ours(settings, listener):
-            return Finding(name, State.OK, "the gateway answers there")
-        return Finding(name, State.FAILED, str(error), "end the program that has the port, or choose another")
+        host = _HERE.get(listener.host, listener.host)
+        found = _IS_OURS[listener.name](settings, name, host)
+        if found and found.state is State.OK and runs(settings.gateway.data_dir) is False:
+            advice = f"start this one without --role, or leave the port to the other: {port_advice(listener)}"
+            return Finding(name, State.FAILED, "another gateway has it; this one is not running", advice)
+        if found or is_taken(error):
+            return found or Finding(name, State.FAILED, "another program has it", port_advice(listener))
+        return Finding(
+            name, State.FAILED, str(error), "is the address one of this machine, may this user have the port?"
+        )
     return Finding(name, State.OK, "free: the gateway is not running")
 
 
-def _is_ours(settings: Settings, listener: Listener) -> bool:
-    host = _HERE.get(listener.host, listener.host)
+def _answers(name: str) -> Finding:
+    return Finding(name, State.OK, "the gateway answers there")
+
+
+def _dicom_is_ours(settings: Settings, name: str, host: str) -> Finding | None:
+    ours = settings.dicom.ae_title
     try:
-        if listener.name == "dicom":
-            ours = settings.dicom.ae_title
-            answer = verify(Call(host, listener.port, ours, ours, SECONDS))
-            return answer.implementation_class_uid == IMPLEMENTATION_CLASS_UID
-        scheme = "https" if settings.web.tls_certificate else "http"
-        url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.port}/healthz"
+        answer = verify(Call(host, settings.dicom.port, ours, ours, SECONDS))
+    except GatewayError:
+        return None
+    return _answers(name) if answer.implementation_class_uid == IMPLEMENTATION_CLASS_UID else None
+
+
+def _dicom_tls_is_ours(settings: Settings, name: str, host: str) -> Finding | None:
+    certificate = settings.dicom.tls_certificate
+    shown = certificate and presents(host, settings.dicom.tls_port, certificate, SECONDS)
+    if shown is False:
+        advice = "start the gateway again to have it taken; if another program has the port, choose another"
+        return Finding(name, State.WARNING, f"another certificate is shown there than {certificate}", advice)
+    return _answers(name) if shown else None
+
+
+def _web_is_ours(settings: Settings, name: str, host: str) -> Finding | None:
+    scheme = "https" if settings.web.tls_certificate else "http"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.web.port}/healthz"
+    try:
         health = httpx.get(url, verify=False, timeout=SECONDS, trust_env=False)  # noqa: S501 - ourselves, by address
-        return bool(health.json() == {"status": "alive"})
-    except (GatewayError, httpx.HTTPError, ValueError):
-        return False
+        return _answers(name) if health.json() == {"status": "alive"} else None
+    except (httpx.HTTPError, ValueError):
+        return None
+
+
+_IS_OURS: dict[str, Callable[[Settings, str, str], Finding | None]] = {
+    "dicom": _dicom_is_ours,
+    DICOM_TLS: _dicom_tls_is_ours,
+    "web": _web_is_ours,
+}
 
 
 def check_device(settings: Settings, device: DeviceSettings) -> Finding:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dicom_gateway.checking import Finding, State, check_all, worst
+from dicom_gateway.checking_work import check_work
 from dicom_gateway.cli.peer import json_option, print_json
 from dicom_gateway.core.identifiers import printable
 from dicom_gateway.dicom.scu import log_for_a_person
@@ -22,7 +23,7 @@ _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
 @json_option
 @click.pass_context
 def check(context: click.Context, as_json: bool) -> None:
-    """Look at configuration, folders, ports, database, disk, devices, PMS connections and clock."""
+    """Look at configuration, folders, ports, database, disk, devices, PMS connections, clock, and at what waits."""
     log_for_a_person(debug=False)
     findings = []
     for finding in _findings(context.find_root().obj):
@@ -44,6 +45,7 @@ def _findings(config: Path | None) -> Iterator[Finding]:
         return
     path = config or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
     yield from check_all(settings, path if path.is_file() else None)
+    yield from check_work(settings)
 
 
 def _print(finding: Finding) -> None:

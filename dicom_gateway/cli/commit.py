@@ -12,7 +12,7 @@ from dicom_gateway.cli.store import FILES
 from dicom_gateway.core.identifiers import mint_uid
 from dicom_gateway.dicom.scu import Call
 from dicom_gateway.dicom.scu_commitment import request_commitment
-from dicom_gateway.dicom.scu_files import read_files
+from dicom_gateway.dicom.scu_files import nothing_in, read_files
 from dicom_gateway.errors import InvalidValue
 
 
@@ -29,8 +29,10 @@ def commit(call: Call, files: tuple[Path, ...], listen_port: int | None, wait: f
     objects, others = read_files(files)
     for path, reason in others:
         click.echo(f"{path}: {reason}", err=True)
-    if others or not objects:
+    if others:
         raise InvalidValue("name DICOM files, or a folder of them")
+    if not objects:
+        raise nothing_in(files)
     instances = [(file.sop_class_uid, file.sop_instance_uid) for file in objects]
     found = request_commitment(call, instances, mint_uid(secrets.randbits), wait, listen_port)
     if as_json:

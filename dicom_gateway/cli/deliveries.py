@@ -6,6 +6,7 @@ import click
 
 from dicom_gateway.cli.opening import opened, operator
 from dicom_gateway.cli.printing import table, when
+from dicom_gateway.core.delivery_answer import event_document
 from dicom_gateway.errors import InvalidValue, NotFound
 from dicom_gateway.gateway import Gateway, clock
 from dicom_gateway.storage.outbox import DeliveryStatus
@@ -37,9 +38,12 @@ def list_deliveries(context: click.Context, status: str | None, target: str, lim
 @click.argument("event_id")
 @click.pass_context
 def show(context: click.Context, event_id: str) -> None:
-    """Show an event and its deliveries as JSON."""
+    """Show an event and its deliveries as JSON, as the API does: the envelope without its instances."""
     with opened(context) as gateway:
-        click.echo(json.dumps(gateway.outbox.event(event_id), indent=2, ensure_ascii=False))
+        event = gateway.outbox.event(event_id)
+    click.echo(json.dumps(event_document(event), indent=2, ensure_ascii=False))
+    if count := len(json.loads(event["instance_keys"])):
+        click.echo(f"left out of the envelope: its instances ({count})", err=True)
 
 
 @deliveries.command("retry")
@@ -47,13 +51,27 @@ def show(context: click.Context, event_id: str) -> None:
 @click.option("--target", default="", help="Everything that waits for this PMS.")
 @click.pass_context
 def retry(context: click.Context, event_id: str | None, target: str) -> None:
-    """Deliver again now: one event, or all of a target; a paused target is resumed."""
+    """Send again now what was not delivered: one event, or all of a target; a paused target is resumed."""
     if not event_id and not target:
         raise InvalidValue("name an event or --target")
     with opened(context) as gateway:
         _require(gateway, event_id or "", target)
         count = gateway.outbox.retry(clock(), operator(), event_id or "", target)
-    click.echo(f"{count} due now")
+        reasons = _why_nothing(gateway, event_id, target) if event_id and not count else []
+    for line in reasons or [f"{count} due now"]:
+        click.echo(line)
+
+
+def _why_nothing(gateway: Gateway, event_id: str, target: str) -> list[str]:
+    """Return why nothing of an event became due, a line for each target."""
+    lines = [
+        f"{event_id}: already delivered to {row['target']}; nothing to send"
+        if row["status"] == DeliveryStatus.DELIVERED
+        else f"{event_id}: is being sent to {row['target']} just now"
+        for row in gateway.outbox.event(event_id)["deliveries"]
+        if target in ("", row["target"])
+    ]
+    return lines or [f"{event_id}: there is no PMS that is told of it; nothing to send"]
 
 
 def _require(gateway: Gateway, event_id: str, target: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from dicom_gateway.cli.folders import make_folder
 from dicom_gateway.demo.play import play
 from dicom_gateway.dicom.scu import log_for_a_person
 
@@ -29,5 +30,7 @@ def demo(folder: Path | None, keep: bool, seconds_per_event: float) -> None:
     Needs no device, no PMS and no settings; uses loopback ports that are free, and ends what it started.
     """
     log_for_a_person(debug=False)
+    if folder:
+        make_folder(folder)
     if not play(folder, keep, seconds_per_event):
         sys.exit(1)

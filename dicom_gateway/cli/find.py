@@ -4,7 +4,7 @@ import click
 
 from dicom_gateway.cli.peer import calls_peer, json_option, keys_option, print_json
 from dicom_gateway.dicom.scu import Call
-from dicom_gateway.dicom.scu_find import find_worklist, worklist_identifier
+from dicom_gateway.dicom.scu_find import find_worklist, misplaced, worklist_identifier
 from dicom_gateway.dicom.scu_values import as_lines, as_values
 
 
@@ -20,7 +20,9 @@ def find(call: Call, worklist: bool, keys: tuple[str, ...], as_json: bool) -> No
     returned.
     """
     identifier = worklist_identifier(keys)
-    answers = find_worklist(call, identifier)
+    for remark in misplaced(identifier):
+        _note(remark)
+    answers = find_worklist(call, identifier, _note)
     if as_json:
         print_json([as_values(answer) for answer in answers])
         return
@@ -30,3 +32,7 @@ def find(call: Call, worklist: bool, keys: tuple[str, ...], as_json: bool) -> No
         for line in as_lines(answer):
             click.echo(line)
     click.echo(f"{count} {'answer' if count == 1 else 'answers'}", err=True)
+
+
+def _note(text: str) -> None:
+    click.echo(text, err=True)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from dicom_gateway.cli.first_token import MAKE_ANOTHER, NAME, is_revoked, token_file
+from dicom_gateway.cli.folders import make_folder
 from dicom_gateway.cli.opening import operator
 from dicom_gateway.gateway import Gateway
 from dicom_gateway.operating_system import sync_folder
@@ -12,7 +14,6 @@ from dicom_gateway.settings_loading import DEFAULT_FILE, load_settings
 from dicom_gateway.settings_text import commented_toml
 from dicom_gateway.storage.tokens import Role, mint
 
-FIRST_TOKEN = "administrator"  # noqa: S105 - a name
 KEPT = "  (was there, kept as it is)"
 
 
@@ -23,11 +24,12 @@ def init(directory: Path) -> None:
 
     What is there already is kept as it is; only a token file that the database does not know is replaced.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
     config = directory / DEFAULT_FILE
     is_new = _write_new(config, commented_toml())
     click.echo(f"Settings     {config}{'' if is_new else KEPT}")
     settings = load_settings(config)
+    make_folder(settings.gateway.data_dir)
     database = settings.database_path()
     was_there = database.exists()
     gateway = Gateway(settings)
@@ -41,13 +43,15 @@ def init(directory: Path) -> None:
 
 def _first_token(gateway: Gateway) -> str:
     """Make the first token, unless it is there; return what to print of it."""
-    file = gateway.data_dir / "admin.token"
-    if any(row["name"] == FIRST_TOKEN for row in gateway.tokens.all()):
+    file = token_file(gateway.data_dir)
+    if is_revoked(gateway):
+        return f"{file}  (revoked; {MAKE_ANOTHER})"
+    if any(row["name"] == NAME for row in gateway.tokens.all()):
         return f"{file}{KEPT}" if file.exists() else f"made before, and {file} is gone: see `dicom-gateway token`"
     token = mint()
     # The file first: cut off here, the next `init` replaces it. A row without its file would lock everybody out.
     _replace(file, token + "\n")
-    gateway.tokens.create(FIRST_TOKEN, Role.ADMINISTRATOR, "", operator(), token)
+    gateway.tokens.create(NAME, Role.ADMINISTRATOR, "", operator(), token)
     return f"{token}\n             kept in {file}"
 
 

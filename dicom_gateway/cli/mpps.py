@@ -7,7 +7,7 @@ from typing import Any
 import click
 from pydicom import Dataset
 
-from dicom_gateway.cli.opening import opened
+from dicom_gateway.cli.opening import opened, order_of
 from dicom_gateway.cli.peer import calls_peer, json_option, keys_option, print_json
 from dicom_gateway.core.attributes import build_item
 from dicom_gateway.core.identifiers import is_uid, mint_uid
@@ -15,7 +15,7 @@ from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
 from dicom_gateway.core.status import FINAL
 from dicom_gateway.dicom.scu import Answer, Call
-from dicom_gateway.dicom.scu_files import read_files
+from dicom_gateway.dicom.scu_files import nothing_in, read_files
 from dicom_gateway.dicom.scu_keys import read_keys
 from dicom_gateway.dicom.scu_mpps import Image, create_step, creation, ending, reason_of, set_step
 from dicom_gateway.errors import InvalidValue, NotFound
@@ -63,7 +63,7 @@ def create(call: Call, order_id: str, step: str, uid: str, keys: tuple[str, ...]
 def _item_of_order(order_id: str, step_id: str) -> Dataset:
     """Return the worklist item that a device would have picked."""
     with opened(click.get_current_context()) as gateway:
-        order = gateway.orders.get(order_id)
+        order = order_of(gateway, order_id)
     return build_item(order, *_chosen(order, step_id))
 
 
@@ -154,8 +154,10 @@ def _images_of_files(path: Path) -> list[Image]:
     if not path.exists():
         raise InvalidValue(f"--image {path}: neither a file nor SOPCLASS:SOPINSTANCE")
     objects, others = read_files([path])
-    if others or not objects:
-        raise InvalidValue(f"--image {path}: {others[0][1] if others else 'there is no DICOM file in it'}")
+    if others:
+        raise InvalidValue(f"--image {path}: {others[0][1]}")
+    if not objects:
+        raise nothing_in([path])
     return [Image(file.sop_class_uid, file.sop_instance_uid, file.series_instance_uid) for file in objects]
 
 

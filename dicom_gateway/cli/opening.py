@@ -8,10 +8,12 @@ from pathlib import Path
 
 import click
 
-from dicom_gateway.errors import SettingsError
+from dicom_gateway.core.model import Order
+from dicom_gateway.errors import NotFound, SettingsError
 from dicom_gateway.gateway import Gateway
 from dicom_gateway.settings import Settings
 from dicom_gateway.settings_loading import CONFIG_VARIABLE, DEFAULT_FILE, load_settings, settings_origin
+from dicom_gateway.starting import nothing_at
 from dicom_gateway.storage.audit import Actor
 
 
@@ -19,12 +21,12 @@ from dicom_gateway.storage.audit import Actor
 def opened(context: click.Context) -> Iterator[Gateway]:
     """Give the gateway of the configured settings, its database up to date; works before the first `serve`.
 
-    Raises SettingsError in a folder where there is no gateway: a new one there would hide that it is the wrong folder.
+    Raises SettingsError where there is no gateway or no database: a new one would hide that it is the wrong place.
     """
     config: Path | None = context.find_root().obj
     settings = load_settings(config)
-    if not _is_somewhere(config, settings):
-        raise SettingsError(f"no {DEFAULT_FILE} here: use --config FILE, or dicom-gateway init")
+    if not settings.database_path().exists():
+        raise SettingsError(_nothing_here(config, settings))
     gateway = Gateway(settings)
     gateway.migrate()
     try:
@@ -33,11 +35,21 @@ def opened(context: click.Context) -> Iterator[Gateway]:
         gateway.close()
 
 
-def _is_somewhere(config: Path | None, settings: Settings) -> bool:
+def _nothing_here(config: Path | None, settings: Settings) -> str:
     has_file = config is not None or bool(os.environ.get(CONFIG_VARIABLE)) or os.path.isfile(DEFAULT_FILE)
     origin = settings_origin(settings)
     is_named = {origin["gateway.data_dir"], origin["database.url"]} != {"default"}
-    return has_file or is_named or settings.database_path().exists()
+    if not has_file and not is_named:
+        return f"no {DEFAULT_FILE} here: use --config FILE, or dicom-gateway init"
+    return "; ".join(nothing_at(settings))
+
+
+def order_of(gateway: Gateway, order_id: str) -> Order:
+    """Return an order; raises NotFound, which says where its id stands: people know it by other numbers."""
+    try:
+        return gateway.orders.get(order_id)
+    except NotFound as error:
+        raise NotFound(f"{error}; the id is the first column of `dicom-gateway orders list`") from error
 
 
 def operator() -> Actor:

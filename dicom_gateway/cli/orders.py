@@ -2,26 +2,24 @@
 
 import json
 import sys
-from datetime import date as Date
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
-from dicom_gateway.cli.opening import opened, operator
+from dicom_gateway.cli.days import day_of
+from dicom_gateway.cli.importing import ENCODINGS, import_file
+from dicom_gateway.cli.opening import opened, operator, order_of
 from dicom_gateway.cli.printing import table
 from dicom_gateway.core.model import Order
 from dicom_gateway.core.order_answer import order_document
 from dicom_gateway.core.order_document import parse_order
-from dicom_gateway.core.order_table import read_json, read_orders
+from dicom_gateway.core.order_table import read_json
 from dicom_gateway.core.status import OrderStatus
-from dicom_gateway.errors import GatewayError, InvalidDocument, InvalidValue
-from dicom_gateway.gateway import Gateway
+from dicom_gateway.errors import InvalidValue
+from dicom_gateway.reaching import WHAT_TO_DO, unreached
+from dicom_gateway.settings import Settings
 from dicom_gateway.storage.orders import OrderFilter
-
-ENCODINGS = {".csv": "CSV UTF-8", ".jsonl": "UTF-8"}  # as programs name them that save such a file
 
 
 @click.group()
@@ -41,6 +39,12 @@ def add(context: click.Context, file: Any) -> None:
     with opened(context) as gateway:
         order, _ = gateway.orders.save(parse_order(document, gateway.settings.zone()), operator())
     _print_json(order_document(order))
+    _note_unreached([order], gateway.settings)
+
+
+def _note_unreached(orders: list[Order], settings: Settings) -> None:
+    if note := unreached(orders, settings):
+        click.echo(f"{note}; {WHAT_TO_DO}", err=True)
 
 
 @orders.command("list")
@@ -50,33 +54,20 @@ def add(context: click.Context, file: Any) -> None:
 @click.option("--modality", default="", help="Only orders with a step of this modality.")
 @click.option("--patient-id", default="", help="Only orders of this patient id.")
 @click.option("--accession-number", default="", help="Only orders of this accession number.")
+@click.option("--placer-order-number", default="", help="Only orders that the PMS calls so.")
 @click.option("--source", default="", help="Only orders of this source.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10000), help="At most so many.")
 @click.pass_context
 def list_orders(context: click.Context, /, status: str | None, date: str, **wanted: Any) -> None:
     """List orders, newest first."""
     with opened(context) as gateway:
-        day = _day(date, gateway.settings.zone())
+        day = day_of(date, gateway.settings.zone())
         found = gateway.orders.find(OrderFilter(status=status or "", date=day, **wanted))
     rows = [
         (o.id, o.status, o.accession_number, o.placer_order_number, o.patient.id, o.patient.name, _start(o))
         for o in found
     ]
     table(("Id", "Status", "Accession", "Placer number", "Patient id", "Patient", "Start"), rows)
-
-
-def _day(text: str, zone: ZoneInfo) -> str:
-    """Return a day as YYYYMMDD, "" for none; raises BadParameter."""
-    if not text:
-        return ""
-    if text == "today":
-        return f"{datetime.now(zone):%Y%m%d}"
-    try:
-        if not text.replace("-", "").isdigit():
-            raise ValueError("a week")
-        return f"{Date.fromisoformat(text):%Y%m%d}"
-    except ValueError:
-        raise click.BadParameter("a day is written YYYY-MM-DD, YYYYMMDD or today", param_hint="--date") from None
 
 
 def _start(order: Order) -> str:
@@ -89,7 +80,7 @@ def _start(order: Order) -> str:
 def show(context: click.Context, order_id: str) -> None:
     """Show an order as JSON."""
     with opened(context) as gateway:
-        _print_json(order_document(gateway.orders.get(order_id)))
+        _print_json(order_document(order_of(gateway, order_id)))
 
 
 @orders.command("cancel")
@@ -98,7 +89,7 @@ def show(context: click.Context, order_id: str) -> None:
 def cancel(context: click.Context, order_id: str) -> None:
     """Cancel an order that has not begun."""
     with opened(context) as gateway:
-        order = gateway.orders.cancel(order_id, operator())
+        order = gateway.orders.cancel(order_of(gateway, order_id).id, operator())
     click.echo(f"{order.id} {order.status}")
 
 
@@ -110,45 +101,13 @@ def import_orders(context: click.Context, file: Path) -> None:
 
     Each order has its own outcome; the command fails when one of them does.
     """
-    suffix = file.suffix.lower()
-    if suffix not in ENCODINGS:
+    if file.suffix.lower() not in ENCODINGS:
         raise InvalidValue(f"{file.name} is neither .csv nor .jsonl; use `orders add` for one order")
-    text = _text(file, ENCODINGS[suffix])
-    failed = taken = 0
     with opened(context) as gateway:
-        found = read_orders(text, as_csv=suffix == ".csv")
-        try:
-            for place, document in found:
-                problems = _take(gateway, document)
-                taken, failed = taken + (not problems), failed + bool(problems)
-                for problem in problems:
-                    click.echo(f"{place}: {problem}", err=True)
-        finally:
-            click.echo(f"{taken} taken, {failed} refused")
-    if failed:
+        taken, refused = import_file(gateway, file)
+    _note_unreached(taken, gateway.settings)
+    if refused:
         sys.exit(1)
-
-
-def _text(file: Path, encoding: str) -> str:
-    try:
-        return file.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidValue(f"{file.name} is not UTF-8; save it as {encoding}") from None
-    except OSError as error:
-        raise InvalidValue(f"{file.name} cannot be read: {error.strerror}") from None
-
-
-def _take(gateway: Gateway, document: object) -> list[str]:
-    """Save an order; return what is wrong with it."""
-    try:
-        if isinstance(document, GatewayError):
-            raise document
-        gateway.orders.save(parse_order(document, gateway.settings.zone()), operator())
-    except InvalidDocument as error:
-        return [f"{item.field}: {item}" if item.field else str(item) for item in error.errors]
-    except GatewayError as error:
-        return [str(error)]
-    return []
 
 
 def _print_json(value: object) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from dicom_gateway import __version__
-from dicom_gateway.errors import GatewayError, InvalidDocument
+from dicom_gateway.errors import GatewayError, InvalidDocument, SettingsError
 
 OURS = ("init", "serve", "token", "orders", "worklist", "studies", "deliveries", "alarms", "pms", "check", "demo")
 TOOLS = ("echo", "find", "store", "mpps", "commit")
@@ -71,3 +71,6 @@ def main() -> None:
     except GatewayError as error:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
+    except PermissionError as error:
+        click.echo(f"{error.filename}: {error.strerror}; run this as the user of the gateway", err=True)
+        sys.exit(SettingsError.exit_code)

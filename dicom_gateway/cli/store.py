@@ -11,9 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dicom_gateway.cli.peer import calls_peer, json_option, print_json
 from dicom_gateway.core.identifiers import printable
 from dicom_gateway.dicom.scu import Call
-from dicom_gateway.dicom.scu_files import ObjectFile, read_files
+from dicom_gateway.dicom.scu_files import ObjectFile, nothing_in, read_files
 from dicom_gateway.dicom.scu_store import Result, Sent, send_files
-from dicom_gateway.errors import InvalidValue
 
 FILES = click.Path(path_type=Path, exists=True)
 
@@ -31,7 +30,7 @@ def store(call: Call, files: tuple[Path, ...], as_json: bool, scan_directories: 
     """
     objects, others = read_files(files)
     if not objects and not others:
-        raise InvalidValue("there is no DICOM file")
+        raise nothing_in(files)
     with progress(len(objects)) as bar:
         task = bar.add_task("sending", total=len(objects))
         results = []

@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from dicom_gateway import logs
-from dicom_gateway.cli.opening import opened
+from dicom_gateway.cli.folders import make_folder
+from dicom_gateway.cli.opening import opened, order_of
 from dicom_gateway.cli.peer import json_option, print_json
 from dicom_gateway.cli.printing import table, when
 from dicom_gateway.cli.store import progress
 from dicom_gateway.core.identifiers import printable
 from dicom_gateway.core.model import Instance
 from dicom_gateway.core.study_answer import current, in_series, study_document, study_summary
-from dicom_gateway.errors import InvalidValue
 from dicom_gateway.gateway import Gateway
 from dicom_gateway.study.export import SUFFIXES, Exported, export_objects, export_pictures, picture_decoder
 
@@ -35,7 +35,7 @@ def studies() -> None:
 def list_studies(context: click.Context, order: str, limit: int, as_json: bool) -> None:
     """List received studies, newest first."""
     with opened(context) as gateway:
-        found = gateway.studies.find(order_id=order, limit=limit)
+        found = gateway.studies.find(order_id=order_of(gateway, order).id if order else "", limit=limit)
     if as_json:
         print_json([study_summary(study) for study in found])
         return
@@ -91,7 +91,7 @@ def export(context: click.Context, uid: str, folder: Path, form: str, all_frames
     with opened(context) as gateway:
         _, instances = gateway.studies.get(uid)
         chosen = [current(versions) for series in in_series(instances) for versions in series]
-        _make(folder)
+        make_folder(folder)
         total = sum(one.header.frames or 1 for one in chosen) if all_frames and form != "dicom" else len(chosen)
         written = failed = 0
         with progress(total) as bar:
@@ -105,13 +105,6 @@ def export(context: click.Context, uid: str, folder: Path, form: str, all_frames
     click.echo(f"{written} written, {failed} failed")
     if failed:
         sys.exit(1)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidValue(f"{folder} cannot be made: {error.strerror or error}") from error
 
 
 def _exported(

@@ -4,7 +4,10 @@ import click
 
 from dicom_gateway.cli.opening import opened, operator
 from dicom_gateway.cli.printing import table, when
+from dicom_gateway.errors import InvalidValue
 from dicom_gateway.storage.tokens import Role
+
+_SUBJECTS = {"name": "NAME", "source": "--source"}
 
 
 @click.group()
@@ -20,7 +23,11 @@ def token() -> None:
 def create(context: click.Context, name: str, role: str, source: str) -> None:
     """Print a new token for NAME; it is not shown again."""
     with opened(context) as gateway:
-        click.echo(gateway.tokens.create(name, Role(role), source, operator()))
+        try:
+            made = gateway.tokens.create(name, Role(role), source, operator())
+        except InvalidValue as error:
+            raise InvalidValue(f"{_SUBJECTS[error.field]} {error}") from error
+    click.echo(made)
 
 
 @token.command("list")

@@ -1,11 +1,11 @@
 """`dicom-gateway worklist`: what a device would see now."""
 
-from datetime import datetime
 from typing import Any
 
 import click
 from pydicom import Dataset
 
+from dicom_gateway.cli.days import day_of
 from dicom_gateway.cli.opening import opened
 from dicom_gateway.cli.peer import json_option, print_json
 from dicom_gateway.cli.printing import table
@@ -15,8 +15,9 @@ from dicom_gateway.dicom.scu_find import USUAL_KEYS
 from dicom_gateway.dicom.scu_keys import read_keys
 from dicom_gateway.dicom.scu_values import as_values
 from dicom_gateway.dicom.worklist import WorklistService
-from dicom_gateway.errors import Unavailable
+from dicom_gateway.errors import NotFound, Unavailable
 from dicom_gateway.gateway import Gateway, clock
+from dicom_gateway.storage.orders import OrderFilter
 from dicom_gateway.storage.worklist import Worklist
 
 _STEP = "ScheduledProcedureStepSequence[0]"
@@ -31,13 +32,14 @@ def _ae_title(context: click.Context, parameter: click.Parameter, value: str) ->
 
 @click.command()
 @click.option("--device", required=True, callback=_ae_title, help="AE title of the device (its station AE title).")
-@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Only steps of this day.")
+@click.option("--date", default="", help="Only steps of this day: YYYY-MM-DD, YYYYMMDD or today.")
 @json_option
 @click.pass_context
-def worklist(context: click.Context, device: str, date: datetime | None, as_json: bool) -> None:
+def worklist(context: click.Context, device: str, date: str, as_json: bool) -> None:
     """Show what a device sees that asks for its own steps."""
     with opened(context) as gateway:
-        found = _asked(gateway, _identifier(device, date))
+        found = _asked(gateway, _identifier(device, day_of(date, gateway.settings.zone())))
+        _note_unknown(gateway, device)
     if as_json:
         print_json(found)
         return
@@ -46,12 +48,24 @@ def worklist(context: click.Context, device: str, date: datetime | None, as_json
     )
 
 
-def _identifier(device: str, date: datetime | None) -> Dataset:
+def _note_unknown(gateway: Gateway, device: str) -> None:
+    """Say that a device is not configured; raises NotFound when it sees nothing, as it is refused or not named."""
+    if any(device == known.ae_title for known in gateway.settings.device):
+        return
+    note = f"no [[device]] is named {device}"
+    if not gateway.settings.accepts_unknown_devices():
+        raise NotFound(f"{note}: the gateway refuses it")
+    if not gateway.orders.find(OrderFilter(device=device, limit=1)):
+        raise NotFound(f"{note}, and no step names it as its station")
+    click.echo(note, err=True)
+
+
+def _identifier(device: str, day: str) -> Dataset:
     identifier = read_keys(_KEYS)
     step = identifier.ScheduledProcedureStepSequence[0]
     step.ScheduledStationAETitle = device
-    if date is not None:
-        step.ScheduledProcedureStepStartDate = f"{date:%Y%m%d}"
+    if day:
+        step.ScheduledProcedureStepStartDate = day
     return identifier
 
 

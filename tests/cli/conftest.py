@@ -1,6 +1,6 @@
-"""One running gateway for all tests of a module: a start takes two seconds."""
+"""One running gateway for all tests of a module: a start takes two seconds. And gateways that do not run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,3 +16,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     running.start()
     yield running
     running.end()
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[..., Program]:
+    """Make a gateway that does not run: call with lines of gateway.toml and variables."""
+
+    def make(settings: str = "", **variables: str) -> Program:
+        return Program(tmp_path, settings, {f"DICOM_GATEWAY_{name}": value for name, value in variables.items()})
+
+    return make

@@ -19,16 +19,6 @@ from tests.peers import need
 Finding = dict[str, str]
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Callable[..., Program]:
-    """Make a gateway that does not run: call with lines of gateway.toml and variables."""
-
-    def make(settings: str = "", **variables: str) -> Program:
-        return Program(tmp_path, settings, {f"DICOM_GATEWAY_{name}": value for name, value in variables.items()})
-
-    return make
-
-
 def findings(program: Program, code: int = 0) -> dict[str, list[Finding]]:
     """Return the findings of each check."""
     found: dict[str, list[Finding]] = {}
@@ -62,6 +52,8 @@ def test_before_the_first_init_nothing_is_made(program: Callable[..., Program], 
     made.environment["DICOM_GATEWAY_GATEWAY__DATA_DIR"] = str(tmp_path / "elsewhere")
     found = findings(made)
     assert states(found["data"]) == states(found["database"]) == ["warning"]
+    assert found["database"][0]["found"] == f"there is no database at {tmp_path / 'elsewhere' / 'gateway.db'}"
+    assert found["database"][0]["advice"] == "`dicom-gateway init` or `serve` makes it; is gateway.data_dir right?"
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -97,7 +89,17 @@ def test_ports_that_somebody_else_has(program: Callable[..., Program]) -> None:
         made.environment |= {"DICOM_GATEWAY_DICOM__PORT": str(dicom), "DICOM_GATEWAY_WEB__PORT": str(web)}
         found = findings(made, code=1)["port"]
     assert states(found) == ["failed", "failed"]
-    assert "dicom.port: cannot listen on" in found[0]["found"]
+    assert {one["found"] for one in found} == {"another program has it"}
+    assert found[0]["advice"] == (
+        "`ss -ltnp` shows which; end it, or choose another port: dicom.port, DICOM_GATEWAY_DICOM__PORT"
+    )
+
+
+def test_an_address_that_is_not_ours(program: Callable[..., Program]) -> None:
+    done = program(DICOM__HOST="203.0.113.7").run("check", check=False)  # it leaves a socket to the garbage collector
+    assert done.returncode == 1
+    assert "(dicom): dicom.host: cannot listen on 203.0.113.7" in done.stdout
+    assert "is the address one of this machine" in done.stdout
 
 
 def test_a_database_that_is_damaged(program: Callable[..., Program]) -> None:

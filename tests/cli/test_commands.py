@@ -97,10 +97,11 @@ def test_a_folder_without_a_gateway_stays_without(tmp_path: Path, command: list[
 
 
 def test_a_data_folder_by_environment_is_enough(tmp_path: Path) -> None:
+    Shell(tmp_path)("init", "clinic")
+    (tmp_path / "clinic" / "gateway.toml").unlink()
     shell = Shell(tmp_path)
-    shell.environment["DICOM_GATEWAY_GATEWAY__DATA_DIR"] = str(tmp_path / "kept")
-    assert shell("orders", "list") == ""
-    assert (tmp_path / "kept" / "gateway.db").exists()
+    shell.environment["DICOM_GATEWAY_GATEWAY__DATA_DIR"] = str(tmp_path / "clinic" / "data")
+    assert "administrator" in shell("token", "list")
 
 
 def test_a_token_of_an_odd_kind_is_refused(shell: Shell) -> None:
@@ -134,7 +135,9 @@ def test_orders_by_hand(shell: Shell) -> None:
     assert shell("orders", "list", "--status", "SCHEDULED").startswith(added["id"])
     assert json.loads(shell("orders", "show", added["id"])) == added
     assert "CANCELED" in shell("orders", "cancel", added["id"])
-    assert "no order" in shell("orders", "show", "nothing", code=1)
+    for command in (["show", "A-1002"], ["cancel", "A-1002"]):
+        told = shell("orders", *command, code=1)
+        assert told == "no order A-1002; the id is the first column of `dicom-gateway orders list`\n"
 
 
 def test_bad_order_names_every_field(shell: Shell) -> None:

@@ -10,6 +10,7 @@ from pydicom.uid import UID, generate_uid
 from pynetdicom import AE, evt
 
 from dicom_gateway.dicom.contexts import storage_classes, transfer_syntaxes
+from dicom_gateway.dicom.file_meta import IMPLEMENTATION_VERSION_NAME
 from dicom_gateway.dicom.scu_values import as_values
 from tests.cli.tools import (
     DX,
@@ -47,7 +48,8 @@ def test_echo(gateway: Program, peer: tuple[str, str]) -> None:
     assert "0x0000 Success" in said(gateway, "echo", *peer)
     assert answer(gateway, "echo", *peer)["status"] == "0000"
     done = gateway.run("echo", "-v", "-aet", "DX1", "-aec", "ANYBODY", *peer)
-    for step in ("calling ANYBODY", "as DX1", "association accepted", "C-ECHO: 0x0000 Success", "releasing"):
+    accepted = f"association accepted (software {IMPLEMENTATION_VERSION_NAME}), "
+    for step in ("calling ANYBODY", "as DX1", accepted, "C-ECHO: 0x0000 Success", "releasing"):
         assert step in done.stderr
     assert "A-ASSOCIATE" in gateway.run("echo", "-d", *peer).stderr
 
@@ -141,6 +143,31 @@ def test_find_asks_for_the_usual_attributes_and_prints_them(
     assert order["procedures"][0]["study_instance_uid"] in text
     asked = run(gateway, "find", "-W", "-k", "PatientName=Döe*", *peer)
     assert "1 answer\n" in asked.stderr
+
+
+def test_find_says_which_keys_went_nowhere(gateway: Program, peer: tuple[str, str], order: dict[str, Any]) -> None:
+    keys = ["PatientName", "Modality=DX", "0040,0001=DX1", "ContrastBolusAgent", f"{STEP}[0].Modality"]
+    done = run(gateway, "find", "-W", *(part for key in keys for part in ("-k", key)), *peer)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[:-1] == [
+        f"Modality belongs in {STEP}[0]",
+        f"ScheduledStationAETitle belongs in {STEP}[0]",
+        "the peer does not support all of these keys (FF01)",
+    ]
+    right = run(gateway, "find", "-W", "-k", "StudyInstanceUID", "-k", f"{STEP}[0].Modality=DX", *peer)
+    assert right.stderr == "1 answer\n"
+
+
+@pytest.mark.parametrize("command", ["store", "commit", "mpps"])
+def test_a_folder_without_dicom_files_is_named(gateway: Program, tmp_path: Path, command: str) -> None:
+    empty = tmp_path / "EMPTYDIR"
+    empty.mkdir()
+    arguments = {
+        "store": ["store", "127.0.0.1", "104", str(empty)],
+        "commit": ["commit", "127.0.0.1", "104", str(empty)],
+        "mpps": ["mpps", "complete", "127.0.0.1", "104", "1.2", "--image", str(empty)],
+    }[command]
+    assert said(gateway, *arguments, code=2) == f"{empty}: there is no DICOM file in it\n"
 
 
 def test_find_in_the_worklist_of_dcmtk(gateway: Program, tmp_path: Path) -> None:
@@ -290,16 +317,5 @@ def test_mpps_of_an_examination_that_nobody_ordered(gateway: Program, peer: tupl
     assert (made["sop_instance_uid"], made["study_instance_uid"]) == (uid, "1.2.9")
     again = said(gateway, "mpps", "create", *peer, "--uid", uid, code=1)
     assert "0x0111" in again
+    assert "(this performed step exists)" in again
     said(gateway, "mpps", "complete", *peer, uid, "--image", f"{DX}:1.2.3.4.5", "--series", "1.2.3.4")
-
-
-def test_worklist_shows_what_the_device_finds(gateway: Program, peer: tuple[str, str], order: dict[str, Any]) -> None:
-    shown = answer(gateway, "worklist", "--device", "DX1")
-    keys = ["PatientName", "PatientID", f"{STEP}[0].ScheduledStationAETitle=DX1", f"{STEP}[0].ScheduledProcedureStepID"]
-    found = answer(gateway, "find", "-W", "-aet", "DX1", *(part for key in keys for part in ("-k", key)), *peer)
-    steps = [one[STEP][0]["ScheduledProcedureStepID"] for one in shown]
-    assert steps == [one[STEP][0]["ScheduledProcedureStepID"] for one in found]
-    assert order["procedures"][0]["steps"][0]["id"] in steps
-    assert "2026-11-23 10:15\tDöe^Rex\t" in said(gateway, "worklist", "--device", "DX1", "--date", "2026-11-23")
-    assert said(gateway, "worklist", "--device", "DX1", "--date", "2026-11-24") == ""
-    assert said(gateway, "worklist", "--device", "US1") == ""

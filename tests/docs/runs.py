@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 CALLED = "-aet DX1 -aec DCMGATEWAY -to 30 -v -d"
 STEP = "ScheduledProcedureStepSequence[0]"
+LISTED = (
+    "orders list [--status --date --device --modality --patient-id --accession-number --placer-order-number --source"
+    " --limit]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +40,14 @@ ORDERS = (
         r"^(\S+)\tSCHEDULED\t\S+\tB-2001\t", "CANCELLED_ID",
     ),
     Run(
-        "orders list [--status --date --device --modality --patient-id --accession-number --source --limit]",
+        LISTED,
         "dicom-gateway orders list --modality IO", r"^\S+\tSCHEDULED\t(\S+)\tB-2002\t", "ACCESSION",
     ),
     Run("orders cancel ORDER_ID", "dicom-gateway orders cancel CANCELLED_ID", "CANCELED$"),
     Run(
-        "orders list [--status --date --device --modality --patient-id --accession-number --source --limit]",
+        LISTED,
         "dicom-gateway orders list --status SCHEDULED --date 2026-11-23 --device SENSOR1 --modality IO "
-        " --patient-id P-91 --accession-number ACCESSION --source mypms --limit 5",
+        " --patient-id P-91 --accession-number ACCESSION --placer-order-number B-2002 --source mypms --limit 5",
         r"\A(\S+)\tSCHEDULED\t\S+\tB-2002\t[^\n]*\n\Z", "BITEWINGS_ID",
     ),
     Run("worklist --device AET [--date --json]", "dicom-gateway worklist --device DX1", r"\tDoe\^Rex\t"),
@@ -88,6 +92,26 @@ DEVICE = (
         "dicom-gateway orders show BITEWINGS_ID > bitewings.json;"
         " python sample_data/generate.py synthetic --only bitewings --order bitewings.json --seed 7",
         "^2 files, ",
+    ),
+    Run(
+        'curl -fsS http://127.0.0.1:8080/api/v1/orders/batch -H "Authorization: Bearer $TOKEN"'
+        ' -H "Content-Type: application/json" -d @sample_data/orders.json',
+        'TOKEN="$(cat /srv/dicom-gateway/data/admin.token)"; curl -fsS'
+        ' "http://127.0.0.1:$DICOM_GATEWAY_WEB__PORT/api/v1/orders/batch" -H "Authorization: Bearer $TOKEN"'
+        ' -H "Content-Type: application/json" -d @sample_data/orders.json',
+        "SAMPLE-THORAX",
+    ),
+    Run(
+        ".venv/bin/python sample_data/generate.py synthetic",
+        "python sample_data/generate.py samples --only thorax", r"^samples/thorax/",
+    ),
+    Run(
+        ".venv/bin/dicom-gateway store -aet DX1 127.0.0.1 11112 synthetic/thorax",
+        "dicom-gateway store -aet DX1 127.0.0.1 11112 samples/thorax", "^2 stored, 0 not$",
+    ),
+    Run(
+        ".venv/bin/dicom-gateway --config gateway-data/gateway.toml studies list",
+        "dicom-gateway studies list", r"\tDX\t2\t.*\tSD-0005\t",
     ),
 )  # fmt: skip
 
@@ -152,6 +176,7 @@ STUDIES = (
         "^2 written, 0 failed$",
     ),
 )
+RETRIED = "^1 due now$|already delivered to mypms; nothing to send$|being sent to mypms just now$"
 DELIVERIES = (
     Run("pms test NAME", "dicom-gateway pms test mypms", "^mypms: delivered"),
     Run("dicom-gateway pms test mypms", prints="^mypms: delivered"),
@@ -162,8 +187,9 @@ DELIVERIES = (
     ),
     Run("deliveries show EVENT_ID", "dicom-gateway deliveries show EVENT_ID", '"order.canceled"'),
     Run("dicom-gateway deliveries retry EVENT", "dicom-gateway deliveries retry EVENT_ID", "^1 due now$"),
-    Run("deliveries retry [EVENT_ID] [--target]", "dicom-gateway deliveries retry EVENT_ID --target mypms", "due now$"),
+    Run("deliveries retry [EVENT_ID] [--target]", "dicom-gateway deliveries retry EVENT_ID --target mypms", RETRIED),
     Run("deliveries retry [EVENT_ID] [--target]", "dicom-gateway deliveries retry --target mypms", "due now$"),
+    Run("dicom-gateway deliveries retry --target NAME", "dicom-gateway deliveries retry --target mypms", "due now$"),
 )  # fmt: skip
 ALARMS = (
     Run("dicom-gateway alarms list", prints=r"^(\d+)\t", keeps="ALARM_ID"),
@@ -180,6 +206,7 @@ TOKENS = (
 )
 CHECK = (
     Run("check [--json]", "dicom-gateway check", "^ok +configuration"),
+    Run("dicom-gateway check", prints="^ok +limits"),
     Run("check [--json]", "dicom-gateway check --json", '"state": "ok"'),
 )
 
@@ -191,6 +218,9 @@ SAME = {
     "dicom-gateway orders import": "orders import FILE",
     "dicom-gateway alarms clear ID": "alarms clear ALARM_ID",
     "dicom-gateway pms test": "pms test NAME",
+    "dicom-gateway studies show UID": "studies show UID [--json]",
+    "dicom-gateway worklist --device AET": "worklist --device AET [--date --json]",
+    "worklist --device": "worklist --device AET [--date --json]",
     "dicom-gateway token create NAME --role pms": "dicom-gateway token create mypms --role pms",
 }
 
@@ -203,6 +233,7 @@ SECRET = "echo whsec_$(openssl rand -base64 32)"  # noqa: S105
 
 _LONG = "it takes minutes, and writes a page of the project; its parts have tests"
 _TOOLS = "it looks at the whole tree, or changes it; .ci/run runs it"
+_TLS = "it needs certificates; tests/e2e/test_dicom_tls.py"
 NOT_RUN = {
     "make test": "this test is part of it",
     "make check": _TOOLS,
@@ -220,5 +251,7 @@ NOT_RUN = {
     ".venv/bin/python -m benchmarks.worklist": _LONG,
     ".venv/bin/python -m benchmarks.store": _LONG,
     "apt-get install dcmtk": "it changes the machine; what it installs is used here",
+    "echoscu +tla +cf ca.pem HOST 2762": _TLS,
+    "echoscu +tls device.key device.pem +cf ca.pem HOST 2762": _TLS,
     "kill -9": "what the fault tests do, not a command to type",
 }

@@ -37,7 +37,7 @@ def test_it_goes_as_the_page_says(tmp_path: Path) -> None:
     if not (DCMJS / "node_modules").exists():
         missing("dcmjs-dimse (make peers)")
     dicom, web, pms = free_port(), free_port(), free_port()
-    start, test, demo, receive, order, device, listing = blocks("README.md", "sh")
+    start, test, demo, receive, order, device, listing, other_device = blocks("README.md", "sh")
     assert {command.text for block in (test, demo) for command in block_commands(block)} <= NOT_RUN.keys()
 
     def of(text: str) -> str:
@@ -66,10 +66,13 @@ def test_it_goes_as_the_page_says(tmp_path: Path) -> None:
             study = json.loads((folder / "order.json").read_text())["procedures"][0]["study_instance_uid"]
             assert "Doe^Rex" in answers
             assert study in answers
-            reports = [json.loads(line) for line in second.type(of(device.text)).splitlines() if line.startswith("{")]
-            assert [report["status"] for report in reports] == [0, 0]
+            assert re.search(r"^2\.25\.\d+$", second.type(of(device.text)), re.MULTILINE)
             is_told(folder)
-            assert re.fullmatch(r"\S+\tCOMPLETED\t.*\tDoe\^Rex\t.*\n", second.type(of(listing.text)))
+            assert re.fullmatch(r"\S+\tCOMPLETED\t.*\tA-1001\t.*\tDoe\^Rex\t.*\n", second.type(of(listing.text)))
+            told = second.type(of(other_device.text))
+            reports = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+            assert [report["status"] for report in reports] == [0, 0]
+            assert re.match(r"\S+\tCOMPLETED\t.*\tA-1002\t", second.type(of(listing.text)))
         second.type("kill %1")
         wait_for(lambda: not listens(pms), what="the receiver has ended")
 

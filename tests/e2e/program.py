@@ -1,12 +1,14 @@
 """The real program: `dicom-gateway init` and `serve` in processes of their own, on free loopback ports."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,10 +20,13 @@ START_SECONDS = 30
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on just now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Return a port that nobody uses just now, on any address: below those that the system gives to clients, because
+    one that a connection has left lately cannot be listened on by every program."""
+    while True:
+        port = random.randint(15_000, 32_000)
+        with suppress(OSError), socket.socket() as found:
+            found.bind(("", port))
+            return port
 
 
 def wait_for(condition: Callable[[], T], seconds: float = 20, what: str = "") -> T:
