@@ -24,6 +24,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from dicom_gateway.dicom.store import StoreService
 from dicom_gateway.errors import Unavailable
 from dicom_gateway.storage.objects import ObjectStore
+from dicom_gateway.upperlayer.commands import C_STORE_RQ, Command
 from tests.faults.power import Failure, ForgetfulDisk, Power
 from tests.faults.sqlite_seam import forgetful_sqlite
 from tests.storage.builders import GatewayStore, a_procedure, opened
@@ -31,6 +32,7 @@ from tests.storage.builders import GatewayStore, a_procedure, opened
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
 LONGEST_SECONDS = 60
 MOST_CALLS = 900
+PIECE_BYTES = 10_000
 DEVICE = SimpleNamespace(
     requestor=SimpleNamespace(
         primitive=SimpleNamespace(calling_ae_title="DX1", called_ae_title="DCMGATEWAY"),
@@ -74,6 +76,7 @@ class Load:
 
     def __init__(self, root: Path, store: GatewayStore, power: Power) -> None:
         self.promised = Promised()
+        self.failures: list[Exception] = []
         self._store = store
         self._power = power
         self._random = random.Random(power.random.random())
@@ -90,6 +93,7 @@ class Load:
         for thread in threads:
             thread.join(LONGEST_SECONDS)
         self._objects.close()
+        assert not self.failures, self.failures[0]
         assert self._power.is_cut.is_set() and not any(thread.is_alive() for thread in threads)
 
     def _until_cut(self, worker: int, work: Callable[[str], None]) -> None:
@@ -100,6 +104,9 @@ class Load:
                 work(f"{worker + 1}.{number}")
             except Unavailable:
                 self.promised.refused += 1
+            except Exception as error:
+                self.failures.append(error)
+                return
 
     def _promise(self, kind: dict[str, str], key: str, value: str) -> None:
         with self._power.guard:
@@ -110,10 +117,11 @@ class Load:
         """Send an image."""
         uid = f"1.2.3.4.{number}"
         data = self.promised.sent[uid] = image(uid, 2 * self._random.randrange(50, 20_000))
-        request = SimpleNamespace(AffectedSOPClassUID=DX, AffectedSOPInstanceUID=uid, DataSet=io.BytesIO(data))
-        context = SimpleNamespace(abstract_syntax=DX, transfer_syntax=str(ExplicitVRLittleEndian))
-        event = SimpleNamespace(assoc=DEVICE, request=request, context=context)
-        if self._service.handle_store(event) == 0:
+        context: Any = SimpleNamespace(abstract_syntax=DX, transfer_syntax=[str(ExplicitVRLittleEndian)])
+        receiving = self._service.receive_object(DEVICE, context, Command(C_STORE_RQ, 1, None, DX, uid, True))
+        for at in range(0, len(data), PIECE_BYTES):
+            receiving.write(memoryview(data)[at : at + PIECE_BYTES])
+        if receiving.finish() == 0:
             self._promise(self.promised.images, uid, hashlib.sha256(data).hexdigest())
         else:
             self.promised.refused += 1

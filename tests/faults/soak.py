@@ -72,6 +72,7 @@ def power_cuts(numbers: Numbers, folder: Path) -> Line:
             steps + len(promised.steps),
         )
         refused += promised.refused
+    assert images and orders and steps, "nothing was acknowledged"
     kept = f"{images:,} images, {orders:,} orders, {steps:,} performed steps ({refused:,} refused)"
     return Line("power cut at any call, half of them after a failed call", f"{numbers.cuts:,} cuts", kept)
 
