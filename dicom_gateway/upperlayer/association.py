@@ -26,6 +26,7 @@ from dicom_gateway.upperlayer.limits import Limits
 from dicom_gateway.upperlayer.message import LimitPassed, Message, ReceiveObject
 from dicom_gateway.upperlayer.provider import DirectMessages, DirectProvider
 from dicom_gateway.upperlayer.services import answer
+from dicom_gateway.upperlayer.shares import Share
 from dicom_gateway.upperlayer.units import (
     ABORT,
     RELEASE_RP,
@@ -50,8 +51,9 @@ class StreamingAssociation(Association):
     dimse: DirectMessages
 
     def __init__(
-        self, ae: Any, connection: Connection, reader: UnitReader, limits: Limits, receive_object: ReceiveObject
-    ) -> None:
+        self, ae: Any, connection: Connection, reader: UnitReader, limits: Limits, receive_object: ReceiveObject,
+        share: Share,
+    ) -> None:  # fmt: skip
         super().__init__(ae, "acceptor")
         self.connection = connection
         self.dul = DirectProvider(self)
@@ -60,6 +62,7 @@ class StreamingAssociation(Association):
         self._limits = limits
         self._reader = reader
         self._receive_object = receive_object
+        self._share = share
         self._sending = threading.Lock()
         self._page = bytearray()
         self._command = bytearray()
@@ -84,7 +87,8 @@ class StreamingAssociation(Association):
             with self._sending:
                 if self._page:
                     data, self._page = bytes(self._page) + data, bytearray()
-                self.connection.send(data, self._limits.send_seconds)
+                with self._share.resting():
+                    self.connection.send(data, self._limits.send_seconds)
         except (Late, Lost) as error:
             self._end_silently(error)
 
@@ -152,7 +156,8 @@ class StreamingAssociation(Association):
                 self._pdu, self._deadline = reader.completed, now + limits.pdu_seconds
             what, deadline = "within a PDU", self._deadline
         seconds = limits.pdu_seconds if reader.is_inside else limits.idle_seconds
-        count = self.connection.read_into(reader.space(), seconds) if now <= deadline else None
+        with self._share.resting():
+            count = self.connection.read_into(reader.space(), seconds) if now <= deadline else None
         if count is not None:
             reader.received(count)
         elif time.monotonic() >= deadline:
@@ -213,7 +218,9 @@ class StreamingAssociation(Association):
             if message.receiver is None:
                 self._serve_whole(message)
             else:
-                self._answer_store(message.request, message.context_id, message.receiver.finish())
+                with self._share.resting():
+                    status = message.receiver.finish()
+                self._answer_store(message.request, message.context_id, status)
         finally:
             self._is_serving = False
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ from dicom_gateway.upperlayer.association import ABORTED_BY_PROVIDER, StreamingA
 from dicom_gateway.upperlayer.connection import Connection, HandshakeFailed, Late, Lost
 from dicom_gateway.upperlayer.limits import DEFAULT_LIMITS, MAX_PDU_BYTES, Limits
 from dicom_gateway.upperlayer.message import ReceiveObject
+from dicom_gateway.upperlayer.shares import Share, Shares
 from dicom_gateway.upperlayer.stock import StockAssociation
 from dicom_gateway.upperlayer.units import ASSOCIATE_RQ, UNEXPECTED_PDU, InvalidUnit, Unit, UnitReader
 
@@ -47,6 +48,7 @@ class Gate:
         self._limits = limits
         self._connections: Counter[str] = Counter()
         self._admitted: dict[Any, tuple[str, str]] = {}
+        self.shares = Shares()
         self._guard = threading.Lock()
 
     def enter(self, address: str) -> bool:
@@ -179,20 +181,22 @@ class DicomServer(AssociationServer):
             return
         connection = Connection(connected, address)
         try:
-            self._negotiate(connection, client_address)
+            with self._gate.shares.of(address) as share:
+                self._negotiate(connection, client_address, share)
         except Exception as error:
             log.error("association ended by an error", exc_info=error)
         finally:
             connection.close(linger=True)
             self._gate.leave(address)
 
-    def _negotiate(self, connection: Connection, client_address: Any) -> None:
+    def _negotiate(self, connection: Connection, client_address: Any, share: Share) -> None:
         reader = UnitReader(self._limits.request_bytes)
         try:
             if self._tls is not None:
                 connection.secure(self._tls, self._limits.handshake_seconds)
             unit = self._first_unit(connection, reader)
-            primitive = _request_of(unit)
+            with share.working():
+                primitive = _request_of(unit)
         except InvalidUnit as error:
             self._came_to_nothing(connection, "request invalid", error)
             self._last_word(connection, abort_unit(ABORTED_BY_PROVIDER, error.reason))
@@ -206,13 +210,14 @@ class DicomServer(AssociationServer):
             if primitive.result is not None:
                 self._last_word(connection, A_ASSOCIATE_RJ(primitive).encode())
                 return
-            association = self._associate(connection, reader, unit, primitive, client_address)
+            association = self._associate(connection, reader, unit, primitive, client_address, share)
             if not self._is_registered(association):
                 primitive.result, primitive.result_source, primitive.diagnostic = TEMPORARY_CONGESTION
                 self._last_word(connection, A_ASSOCIATE_RJ(primitive).encode())
                 return
             try:
-                association.serve(primitive)
+                with share.working() if isinstance(association, StreamingAssociation) else nullcontext():
+                    association.serve(primitive)
             finally:
                 self._gate.dismiss(association)
                 with self._guard:
@@ -241,14 +246,15 @@ class DicomServer(AssociationServer):
         return unit
 
     def _associate(
-        self, connection: Connection, reader: UnitReader, unit: Unit, request: A_ASSOCIATE, client_address: Any
-    ) -> ServedAssociation:
+        self, connection: Connection, reader: UnitReader, unit: Unit, request: A_ASSOCIATE, client_address: Any,
+        share: Share,
+    ) -> ServedAssociation:  # fmt: skip
         """Make the association as pynetdicom's RequestHandler does."""
         association: ServedAssociation
         if self._is_stock(str(request.calling_ae_title).strip()):
             association = StockAssociation(self.ae, connection.socket, unit.data)
         else:
-            association = StreamingAssociation(self.ae, connection, reader, self._limits, self._receive_object)
+            association = StreamingAssociation(self.ae, connection, reader, self._limits, self._receive_object, share)
         association._server = self
         acceptor, ae = association.acceptor, self.ae
         acceptor.maximum_length = MAX_PDU_BYTES

@@ -1,0 +1,90 @@
+"""Shares of the process: few of one address work at once, another address is not held up, and who waits does not count."""
+
+import threading
+from contextlib import ExitStack
+
+from dicom_gateway.upperlayer.shares import AT_ONCE, Shares
+from tests.dicom.running import wait_for
+
+
+class Worker:
+    """A thread that works, rests when told to, and works again."""
+
+    def __init__(self, shares: Shares, address: str) -> None:
+        self.state = "waiting"
+        self._shares, self._address = shares, address
+        self.rest, self.go_on, self.end = threading.Event(), threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with self._shares.of(self._address) as share, share.working():
+            self.state = "working"
+            while not self.end.is_set():
+                if self.rest.wait(0.01):
+                    with share.resting():
+                        self.state = "resting"
+                        self.go_on.wait(20)
+                    self.rest.clear()
+                    self.state = "working"
+
+    def finish(self) -> None:
+        self.end.set()
+        self.go_on.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+def states(workers: list[Worker]) -> list[str]:
+    return sorted(worker.state for worker in workers)
+
+
+def test_few_of_one_address_work_at_once_and_another_address_is_not_held_up() -> None:
+    shares = Shares()
+    with ExitStack() as stack:
+        many = [Worker(shares, "192.0.2.1") for _ in range(AT_ONCE + 3)]
+        for worker in many:
+            stack.callback(worker.finish)
+        wait_for(lambda: states(many) == ["waiting"] * 3 + ["working"] * AT_ONCE, "as many work as may")
+        other = Worker(shares, "192.0.2.2")
+        stack.callback(other.finish)
+        wait_for(lambda: other.state == "working", "the other address works")
+        assert states(many).count("working") == AT_ONCE
+
+
+def test_who_rests_lets_another_work() -> None:
+    shares = Shares()
+    with ExitStack() as stack:
+        many = [Worker(shares, "192.0.2.1") for _ in range(AT_ONCE + 1)]
+        for worker in many:
+            stack.callback(worker.finish)
+        wait_for(lambda: states(many).count("working") == AT_ONCE, "as many work as may")
+        resting = next(worker for worker in many if worker.state == "working")
+        resting.rest.set()
+        wait_for(lambda: states(many) == ["resting"] + ["working"] * AT_ONCE, "the last one works")
+
+
+def test_nothing_is_kept_of_an_address_that_left() -> None:
+    shares = Shares()
+    workers = [Worker(shares, f"192.0.2.{number}") for number in range(5)]
+    for worker in workers:
+        wait_for(lambda worker=worker: worker.state == "working", "works")  # type: ignore[misc]
+        worker.finish()
+    assert shares._of == {}
+
+
+def test_another_thread_that_uses_an_association_changes_nothing() -> None:
+    shares = Shares()
+    with shares.of("192.0.2.1") as share, share.working():
+        done = threading.Event()
+
+        def use() -> None:
+            with share.resting():
+                done.set()
+
+        threading.Thread(target=use).start()
+        assert done.wait(20)
+        others = [Worker(shares, "192.0.2.1") for _ in range(AT_ONCE)]
+        wait_for(lambda: states(others).count("working") == AT_ONCE - 1, "the share is still taken")
+    for worker in others:
+        worker.finish()
