@@ -1,7 +1,6 @@
-"""Shares of the process: few of one address work at once, another address is not held up, and who waits does not count."""
+"""Shares of the process: few of one address work at once, another is not held up, and who waits does not count."""
 
 import threading
-from contextlib import ExitStack
 
 from dicom_gateway.upperlayer.shares import AT_ONCE, Shares
 from tests.dicom.running import wait_for
@@ -28,11 +27,18 @@ class Worker:
                     self.rest.clear()
                     self.state = "working"
 
-    def finish(self) -> None:
-        self.end.set()
-        self.go_on.set()
+    def join(self) -> None:
         self._thread.join(20)
         assert not self._thread.is_alive()
+
+
+def finish(workers: list[Worker]) -> None:
+    """End all; one that waits gets its turn when others have ended."""
+    for worker in workers:
+        worker.end.set()
+        worker.go_on.set()
+    for worker in workers:
+        worker.join()
 
 
 def states(workers: list[Worker]) -> list[str]:
@@ -41,27 +47,22 @@ def states(workers: list[Worker]) -> list[str]:
 
 def test_few_of_one_address_work_at_once_and_another_address_is_not_held_up() -> None:
     shares = Shares()
-    with ExitStack() as stack:
-        many = [Worker(shares, "192.0.2.1") for _ in range(AT_ONCE + 3)]
-        for worker in many:
-            stack.callback(worker.finish)
-        wait_for(lambda: states(many) == ["waiting"] * 3 + ["working"] * AT_ONCE, "as many work as may")
-        other = Worker(shares, "192.0.2.2")
-        stack.callback(other.finish)
-        wait_for(lambda: other.state == "working", "the other address works")
-        assert states(many).count("working") == AT_ONCE
+    many = [Worker(shares, "192.0.2.1") for _ in range(AT_ONCE + 3)]
+    wait_for(lambda: states(many) == ["waiting"] * 3 + ["working"] * AT_ONCE, "as many work as may")
+    other = Worker(shares, "192.0.2.2")
+    wait_for(lambda: other.state == "working", "the other address works")
+    assert states(many).count("working") == AT_ONCE
+    finish([*many, other])
 
 
 def test_who_rests_lets_another_work() -> None:
     shares = Shares()
-    with ExitStack() as stack:
-        many = [Worker(shares, "192.0.2.1") for _ in range(AT_ONCE + 1)]
-        for worker in many:
-            stack.callback(worker.finish)
-        wait_for(lambda: states(many).count("working") == AT_ONCE, "as many work as may")
-        resting = next(worker for worker in many if worker.state == "working")
-        resting.rest.set()
-        wait_for(lambda: states(many) == ["resting"] + ["working"] * AT_ONCE, "the last one works")
+    many = [Worker(shares, "192.0.2.1") for _ in range(AT_ONCE + 1)]
+    wait_for(lambda: states(many).count("working") == AT_ONCE, "as many work as may")
+    resting = next(worker for worker in many if worker.state == "working")
+    resting.rest.set()
+    wait_for(lambda: states(many) == ["resting"] + ["working"] * AT_ONCE, "the last one works")
+    finish(many)
 
 
 def test_nothing_is_kept_of_an_address_that_left() -> None:
@@ -69,7 +70,7 @@ def test_nothing_is_kept_of_an_address_that_left() -> None:
     workers = [Worker(shares, f"192.0.2.{number}") for number in range(5)]
     for worker in workers:
         wait_for(lambda worker=worker: worker.state == "working", "works")  # type: ignore[misc]
-        worker.finish()
+        finish([worker])
     assert shares._of == {}
 
 
@@ -86,5 +87,4 @@ def test_another_thread_that_uses_an_association_changes_nothing() -> None:
         assert done.wait(20)
         others = [Worker(shares, "192.0.2.1") for _ in range(AT_ONCE)]
         wait_for(lambda: states(others).count("working") == AT_ONCE - 1, "the share is still taken")
-    for worker in others:
-        worker.finish()
+    finish(others)
