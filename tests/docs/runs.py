@@ -246,6 +246,7 @@ NOT_RUN = {
     "make conformance": _LONG,
     ".venv/bin/python -m conformance --quick": _LONG,
     "python -m conformance.statement": "it writes a page of the project; tests/test_statement.py",
+    "python -m tests.faults.soak --only attack": _LONG,
     ".venv/bin/python -m benchmarks": _LONG,
     "python -m benchmarks": _LONG,
     ".venv/bin/python -m benchmarks.worklist": _LONG,

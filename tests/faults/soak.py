@@ -32,7 +32,9 @@ from tests.upperlayer.test_baseline import in_program
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 MARKS = ("<!-- soak -->", "<!-- /soak -->")
 MOST_MORE_MEGABYTES = 40  # what 10,000 of them may leave: memory reaches its plateau after some thousands
-HEAD = "| Fault | How often | Acknowledged under it | Lost, partial or out of order | Seconds |\n|---|---|---|---|---|"
+HEAD = """\
+| Fault | How often | Acknowledged under it | Lost, partial or out of order | Seconds | On |
+|---|---|---|---|---|---|"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ PARTS: dict[str, Callable[[Numbers, Path], Line]] = {
 def options() -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(description="Fault tests with their full numbers.")
-    parser.add_argument("--only", choices=PARTS, action="append", help="run this part only; writes no table")
+    parser.add_argument("--only", choices=PARTS, action="append", help="run this part only, and write its line")
     for name, default, text in (
         ("cuts", 200, "power cuts"),
         ("kills", 1000, "kills of roles and supervisor"),
@@ -195,7 +197,14 @@ def run_part(name: str, numbers: Numbers) -> tuple[str, bool]:
             line, lost = PARTS[name](numbers, Path(folder)), "0"
         except Exception as error:
             line, lost = Line(name, "FAILED", "-"), " ".join(str(error).split())[:200].replace("|", "/")
-    row = (line.fault, line.times, line.acknowledged, lost, f"{time.monotonic() - begun:.0f}")
+    row = (
+        line.fault,
+        line.times,
+        line.acknowledged,
+        lost,
+        f"{time.monotonic() - begun:.0f}",
+        f"{datetime.now(UTC):%Y-%m-%d}",
+    )
     print(f"| {' | '.join(row)} |", flush=True)
     return f"| {' | '.join(row)} |", lost == "0"
 
@@ -207,19 +216,24 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
     done = [run_part(name, numbers) for name in asked.only or PARTS]
-    if not asked.only:
-        write([row for row, _ in done])
+    write([row for row, _ in done])
     return 0 if all(well for _, well in done) else 1
 
 
 def write(rows: list[str]) -> None:
-    """Put the table between its marks."""
+    """Put rows into the table between its marks, each in the place of the one of the same fault."""
     before, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
-    _, after = rest.split(MARKS[1])
-    when = f"Measured {datetime.now(UTC):%Y-%m-%d} on {platform.system()} {platform.machine()}, Python "
-    when += platform.python_version()
-    table = "\n".join((MARKS[0], "", f"{when}.", "", HEAD, *rows, "", MARKS[1]))
-    PAGE.write_text(before + table + after, encoding="utf-8")
+    old, after = rest.split(MARKS[1])
+    kept = {_fault(row): row for row in old.splitlines() if row.startswith("| ") and row not in HEAD}
+    table = kept | {_fault(row): row for row in rows}
+    where = f"On {platform.system()} {platform.machine()}, Python {platform.python_version()}, 2 shared cores."
+    text = "\n".join((MARKS[0], "", where, "", HEAD, *table.values(), "", MARKS[1]))
+    PAGE.write_text(before + text + after, encoding="utf-8")
+
+
+def _fault(row: str) -> str:
+    """Return which fault a row tells of: its first cell, without how often whom."""
+    return row.split("|")[1].split(" (")[0].strip()
 
 
 if __name__ == "__main__":
