@@ -183,7 +183,9 @@ def by_dcmtk(sender: Sender, objects: list[SentObject], chance: random.Random) -
 
 def by_pynetdicom(sender: Sender, objects: list[SentObject], chance: random.Random) -> None:
     """Send with pynetdicom."""
-    association = AE("DX1").associate(
+    ae = AE("DX1")
+    ae.network_timeout = ae.dimse_timeout = None  # it counts from the last answer on, however much it is sending
+    association = ae.associate(
         "127.0.0.1", sender.port, [build_context(DX_IMAGE, ExplicitVRLittleEndian)], max_pdu=chance.choice(PDU_BYTES)
     )
     assert association.is_established
