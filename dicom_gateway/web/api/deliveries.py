@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from dicom_gateway.storage.database import Row
+from dicom_gateway.core.delivery_answer import delivery_document, event_document
 from dicom_gateway.storage.outbox import DeliveryStatus
 from dicom_gateway.web.examples import EXAMPLE_DELIVERY, EXAMPLE_EVENT, EXAMPLE_RETRIED, page_example
-from dicom_gateway.web.pages import EmptyIsNone, FilterText, PagedQuery, instant, page, read_cursor
+from dicom_gateway.web.pages import EmptyIsNone, FilterText, PagedQuery, page, read_cursor
 from dicom_gateway.web.roles import Access, Authorised
 from dicom_gateway.web.schema import answers
 
@@ -40,7 +40,7 @@ def list_deliveries(query: Annotated[DeliveryQuery, Query()], access: Authorised
             "type": row["type"],
             "order_id": row["order_id"] or None,
             "study_instance_uid": row["study_instance_uid"] or None,
-            **_delivery(row),
+            **delivery_document(row),
         }
         for row in rows
     ]
@@ -71,26 +71,4 @@ def retry_delivery(event_id: str, access: Authorised) -> JSONResponse:
 
 
 def _event(event_id: str, access: Access) -> dict[str, Any]:
-    row = access.services.outbox.event(event_id)
-    return {
-        "event_id": row["id"],
-        "type": row["type"],
-        "occurred_at": instant(row["occurred_at"]),
-        "order_id": row["order_id"] or None,
-        "study_instance_uid": row["study_instance_uid"] or None,
-        "envelope": row["envelope"],
-        "deliveries": [_delivery(delivery) for delivery in row["deliveries"]],
-    }
-
-
-def _delivery(row: Row) -> dict[str, Any]:
-    return {
-        "target": row["target"],
-        "status": row["status"],
-        "attempts": row["attempts"],
-        "detail": row["detail"] or None,
-        "created_at": instant(row["created_at"]),
-        "due_at": instant(row["due_at"]) if row["status"] == DeliveryStatus.PENDING else None,
-        "first_try_at": instant(row["first_try_at"]),
-        "finished_at": instant(row["finished_at"]),
-    }
+    return event_document(access.services.outbox.event(event_id))
