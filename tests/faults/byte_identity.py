@@ -183,7 +183,7 @@ def by_dcmtk(sender: Sender, objects: list[SentObject], chance: random.Random) -
 
 
 def by_pynetdicom(sender: Sender, objects: list[SentObject], chance: random.Random) -> None:
-    """Send with pynetdicom. Its two threads race for a response that comes at once; one that it loses is asked again."""
+    """Send with pynetdicom. Its two threads race for a response that comes at once; one that is lost is asked again."""
     ae = AE("DX1")
     ae.network_timeout = None  # it counts from the last answer on, however much it is sending
     ae.dimse_timeout = LOST_SECONDS
