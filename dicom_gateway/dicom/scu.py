@@ -159,6 +159,7 @@ class _Witness:
 
     connected: bool = False
     abort: tuple[int, int] | None = None  # source, reason
+    rejection: Any = None  # the primitive; pynetdicom takes one that comes at once for a lost connection
     handlers: list[tuple[Any, Callable[..., Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -170,6 +171,8 @@ class _Witness:
     def _see_pdu(self, event: Any) -> None:
         if type(event.pdu).__name__ == "A_ABORT_RQ":
             self.abort = event.pdu.source, event.pdu.reason_diagnostic
+        elif type(event.pdu).__name__ == "A_ASSOCIATE_RJ":
+            self.rejection = event.pdu.to_primitive()
 
 
 def _open(call: Call, contexts: Sequence[PresentationContext], roles: Sequence[Any], handlers: Handlers) -> Association:
@@ -210,8 +213,8 @@ def _refused(call: Call, found: Association, witness: _Witness) -> GatewayError:
     """Return why there is no association."""
     if not witness.connected:
         return NoAssociation(f"no connection to {call.host}:{call.port}: {_why_no_connection(call)}")
-    if found.is_rejected and (answer := found.acceptor.primitive) is not None:
-        return NoAssociation(f"{call} rejected the association: {rejection_reason(answer)}")
+    if witness.rejection is not None:
+        return NoAssociation(f"{call} rejected the association: {rejection_reason(witness.rejection)}")
     if found.rejected_contexts and not found.accepted_contexts:
         refused = "; ".join(dict.fromkeys(map(_context_in_words, found.rejected_contexts)))
         return PeerFailed(f"{call} took the association, but nothing that was asked for: {refused}")

@@ -144,9 +144,9 @@ class Connection:
             self._socket.close()
 
     def _linger(self) -> None:
-        """A socket that is closed with bytes unread resets the connection, and our last word may be lost with it."""
+        """Let the peer close first, as PS3.8 9.2 has it (ARTIM): some lose our last word when the end comes with it, and a
+        socket that is closed with bytes unread resets the connection."""
         deadline = time.monotonic() + LINGER_SECONDS
-        socket.socket.shutdown(self._socket, socket.SHUT_WR)
         while (remaining := deadline - time.monotonic()) > 0:
             self._socket.settimeout(remaining)
             if not socket.socket.recv(self._socket, _DRAIN_BYTES):  # below TLS
