@@ -144,8 +144,8 @@ class Connection:
             self._socket.close()
 
     def _linger(self) -> None:
-        """Let the peer close first, as PS3.8 9.2 has it (ARTIM): some lose our last word when the end comes with it, and a
-        socket that is closed with bytes unread resets the connection."""
+        """Let the peer close first, as PS3.8 9.2 has it (ARTIM): a socket that is closed with bytes unread resets the
+        connection, and our last word may be lost with it."""
         deadline = time.monotonic() + LINGER_SECONDS
         while (remaining := deadline - time.monotonic()) > 0:
             self._socket.settimeout(remaining)
