@@ -75,12 +75,22 @@ def _leave_out_started(device: Device) -> None:
     same(device.step_statuses, ["SCHEDULED", "STARTED"])
 
 
-@row("CANCELED, the same number ordered again: SCHEDULED, next version")
-def _reordered(device: Device) -> None:
+@row("CANCELED, the same order once more (a late retry): stays")
+def _retried(device: Device) -> None:
     device.add_order()
     before = device.shown()
     device.cancel()
     steps = [{**step, "status": None} for step in before["procedures"][0]["steps"]]
+    answer = device.change(procedures=[{**before["procedures"][0], "steps": steps}])
+    same((answer.status_code, device.status, device.shown()["version"]), (200, "CANCELED", 2))
+
+
+@row("CANCELED, the same number ordered again with a change: SCHEDULED, next version")
+def _reordered(device: Device) -> None:
+    device.add_order()
+    before = device.shown()
+    device.cancel()
+    steps = [{**step, "status": None, "description": "once more"} for step in before["procedures"][0]["steps"]]
     answer = device.change(procedures=[{**before["procedures"][0], "steps": steps}])
     same((answer.status_code, device.status, device.shown()["version"]), (200, "SCHEDULED", 3))
 

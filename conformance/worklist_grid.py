@@ -21,7 +21,7 @@ from conformance.results import Outcome, Result
 GROUP = "worklist"
 DATA = Path(__file__).resolve().parent / "worklist"
 STEP, STEP_ID, PROCEDURE_ID = "ScheduledProcedureStepSequence", "ScheduledProcedureStepID", "RequestedProcedureID"
-CANCEL_AFTER, MANY_ORDERS = 3, 200
+CANCEL_AFTER, MANY_ORDERS = 3, 1_000  # several pages of answers
 MANY = {"description": "Screening", "steps": [{"modality": "MG", "start": "2027-04-01T10:00:00"}]}
 PYTHON_NAMES = {"ISO_IR 100": "latin-1", "ISO_IR 192": "utf-8"}
 
