@@ -6,6 +6,7 @@ call them as they call its own.
 """
 
 import queue
+import struct
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from pynetdicom.pdu_primitives import A_ABORT, A_ASSOCIATE, A_P_ABORT, A_RELEASE
 from pynetdicom.timer import Timer
 
 from dicom_gateway.upperlayer.commands import C_ECHO_RSP, C_FIND_RSP, data_units, response
+from dicom_gateway.upperlayer.units import P_DATA_TF
 
 if TYPE_CHECKING:
     from dicom_gateway.upperlayer.association import StreamingAssociation
@@ -69,10 +71,9 @@ class DirectProvider:
 def _encoded(primitive: Primitive) -> list[bytes]:
     if isinstance(primitive, P_DATA):
         return [
-            unit
+            struct.pack(">BBIIB", P_DATA_TF, 0, len(value) + 5, len(value) + 1, context_id) + value
             for context_id, value in primitive.presentation_data_value_list
-            for unit in data_units(context_id, value[1:], bool(value[0] & 1), 0)
-        ]
+        ]  # a value begins with its control header
     if isinstance(primitive, A_ASSOCIATE):
         pdu: Any = A_ASSOCIATE_AC(primitive) if primitive.result == 0 else A_ASSOCIATE_RJ(primitive)
     elif isinstance(primitive, A_RELEASE):

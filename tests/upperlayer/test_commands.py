@@ -20,6 +20,7 @@ from dicom_gateway.upperlayer.commands import (
     parse,
     store_response,
 )
+from dicom_gateway.upperlayer.provider import _encoded
 from dicom_gateway.upperlayer.units import InvalidUnit
 from tests.dicom import wire
 from tests.upperlayer.attack import DX_IMAGE, echo_command, find_command, store_command
@@ -179,3 +180,12 @@ def test_pynetdicom_takes_our_responses() -> None:
 def test_a_response_to_bytes_that_are_no_uid_is_built_nevertheless() -> None:
     request = parse(store_command("x").replace(b"x\0", b"\xff\xfe"))
     assert wire.decode_command(store_response(request, 0x0117))["Status"] == 0x0117
+
+
+@pytest.mark.parametrize("control", [0, 1, 2, 3], ids=["data", "command", "last data", "last command"])
+def test_a_fragment_of_pynetdicom_keeps_its_control_header(control: int) -> None:
+    """A long N-GET response goes out as several fragments, of which only the last one is marked so."""
+    primitive = P_DATA()
+    primitive.presentation_data_value_list = [[5, bytes((control,)) + b"abcd"]]  # type: ignore[list-item]
+    (unit,) = _encoded(primitive)
+    assert unit == b"\x04\x00\x00\x00\x00\x0a\x00\x00\x00\x06\x05" + bytes((control,)) + b"abcd"
