@@ -21,7 +21,7 @@ demo: setup
 	$(BIN)/dicom-gateway demo
 
 test: setup
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # dcmjs-dimse, an independent device for the tests (needs npm).
 peers:

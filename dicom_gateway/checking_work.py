@@ -13,8 +13,8 @@ from dicom_gateway.gateway import Gateway, clock
 from dicom_gateway.network import is_loopback
 from dicom_gateway.reaching import WHAT_TO_DO, unreached
 from dicom_gateway.settings import Settings
+from dicom_gateway.storage.delivery_lines import DeliveryStatus
 from dicom_gateway.storage.orders import OrderFilter
-from dicom_gateway.storage.outbox import DeliveryStatus
 
 LATE = 600_000_000  # microseconds that an event may wait for its PMS before anybody need look
 MOST_ORDERS = 2000  # the newest of those that are not done

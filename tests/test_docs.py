@@ -12,7 +12,7 @@ from dicom_gateway.core.completion import Evidence
 from dicom_gateway.core.envelope import Event, EventType, StudyFacts, describe_instance, envelope
 from dicom_gateway.core.model import InstanceHeader, Study
 from dicom_gateway.metrics import ASSOCIATION_EVENTS
-from dicom_gateway.storage.outbox import DeliveryStatus
+from dicom_gateway.storage.delivery_lines import DeliveryStatus
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

@@ -9,7 +9,7 @@ from dicom_gateway.cli.printing import table, when
 from dicom_gateway.core.delivery_answer import event_document
 from dicom_gateway.errors import InvalidValue, NotFound
 from dicom_gateway.gateway import Gateway, clock
-from dicom_gateway.storage.outbox import DeliveryStatus
+from dicom_gateway.storage.delivery_lines import DeliveryStatus
 
 
 @click.group()

@@ -1,14 +1,14 @@
 """Events and their way to each target: at least once, in order per order, with an id that is stable over retries.
 
 An event is written in the transaction that it tells of, with one delivery per target that wants its source. A
-delivery is claimed by lease, sent outside any transaction, and finished only by its owner. One that is parked no
-longer holds back those behind it.
+delivery is claimed by lease, sent outside any transaction, and finished only by its owner. One that stands behind
+another of its line (target and subject) has no `due_at`: it gets one when that one is delivered or parked, so what is
+due is found without walking what waits.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from peewee import fn
@@ -18,15 +18,9 @@ from dicom_gateway.errors import NotFound
 from dicom_gateway.storage import audit
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.database import Database, Row, Transaction
+from dicom_gateway.storage.delivery_lines import CALL_NEXT, CLAIM, HOLD, NEXT_DUE, OCCUPIED, DeliveryStatus, waits_for
+from dicom_gateway.storage.prepared import Statement, columns, given, several
 from dicom_gateway.storage.tables import DeliveryRow, EventRow, TargetRow
-
-
-class DeliveryStatus(StrEnum):
-    """Where a delivery stands."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    PARKED = "parked"  # given up until a person asks for it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +79,18 @@ class Outbox:
                 instance_keys=json.dumps(event.instance_keys),
             )
         )
+        subject = event.subject or event_id
+        held = set(tx.values(OCCUPIED, subject=subject, targets=targets))
         tx.insert_all(
             DeliveryRow,
             (
                 {
                     "event_id": event_id,
                     "target": target,
-                    "subject": event.subject or event_id,
+                    "subject": subject,
                     "status": DeliveryStatus.PENDING.value,
                     "created_at": event.occurred_at,
-                    "due_at": event.occurred_at,
+                    "due_at": None if target in held else event.occurred_at,
                     "attempts": 0,
                     "lease_owner": "",
                     "lease_until": 0,
@@ -111,45 +107,16 @@ class Outbox:
         """Take up to `limit` due deliveries of a target for `lease` microseconds: of each subject only the oldest."""
 
         def run(tx: Transaction) -> list[Claimed]:
-            due = (
-                DeliveryRow.select(DeliveryRow.key)
-                .where(self._first_in_line(target), DeliveryRow.due_at <= now, DeliveryRow.lease_until <= now)
-                .order_by(DeliveryRow.due_at, DeliveryRow.key)
-                .limit(limit)
-            )
-            taken = tx.returning(
-                DeliveryRow.update(lease_owner=owner, lease_until=now + lease)
-                .where(DeliveryRow.key.in_(due))
-                .returning(DeliveryRow)
-            )
-            events = {
-                event["id"]: event
-                for event in tx.rows(EventRow.select().where(EventRow.id.in_([row["event_id"] for row in taken])))
-            }
+            taken = tx.returning(CLAIM, owner=owner, now=now, lease_until=now + lease, target=target, limit=limit)
+            events = {event["id"]: event for event in tx.rows(_EVENTS, event_ids=[row["event_id"] for row in taken])}
             return [_claimed(row, events[row["event_id"]]) for row in sorted(taken, key=lambda row: row["key"])]
 
         return self._database.write(run) if self.next_due(now, target) <= now else []
 
     def next_due(self, now: int, target: str) -> int:
         """Return when the next delivery of a target that nobody holds is due; far in the future when there is none."""
-        query = (
-            DeliveryRow.select(DeliveryRow.due_at)
-            .where(self._first_in_line(target), DeliveryRow.lease_until <= now)
-            .order_by(DeliveryRow.due_at)
-            .limit(1)
-        )
-        found = self._database.read(lambda tx: tx.value(query))
+        found = self._database.read(lambda tx: tx.value(NEXT_DUE, now=now, target=target))
         return int(found) if found is not None else now + 3_600_000_000
-
-    def _first_in_line(self, target: str) -> Any:
-        """Return the condition: pending, to this target unless it is paused, nothing before it in its line."""
-        paused = TargetRow.select(TargetRow.name).where(TargetRow.paused_at.is_null(False))
-        return (
-            (DeliveryRow.status == DeliveryStatus.PENDING.value)
-            & (DeliveryRow.target == target)
-            & DeliveryRow.target.not_in(paused)
-            & ~fn.EXISTS(_earlier())
-        )
 
     def finish(
         self, claimed: Claimed, owner: str, now: int, delivered: bool, detail: str, next_try: int | None
@@ -168,17 +135,17 @@ class Outbox:
                 else DeliveryStatus.PENDING
             )
             changed = tx.execute(
-                DeliveryRow.update(
-                    status=status.value,
-                    attempts=DeliveryRow.attempts + 1,
-                    first_try_at=fn.COALESCE(DeliveryRow.first_try_at, now),
-                    due_at=next_try if next_try is not None else now,
-                    lease_owner="",
-                    lease_until=0,
-                    detail=detail,
-                    finished_at=None if status is DeliveryStatus.PENDING else now,
-                ).where(DeliveryRow.key == claimed.key, DeliveryRow.lease_owner == owner)
+                _FINISH,
+                key=claimed.key,
+                owner=owner,
+                now=now,
+                status=status.value,
+                due_at=next_try if next_try is not None else now,
+                detail=detail,
+                finished_at=None if status is DeliveryStatus.PENDING else now,
             )
+            if changed and next_try is None:
+                tx.execute(CALL_NEXT, key=claimed.key, now=now)
             if changed and status is DeliveryStatus.PARKED:
                 audit.raise_alarm(tx, now, "delivery parked", claimed.event_id, f"{claimed.target}: {detail}")
             return bool(changed)
@@ -211,7 +178,7 @@ class Outbox:
         The detail of one that waits for another of its line says for which.
         """
         query = (
-            DeliveryRow.select(DeliveryRow, EventRow.type, EventRow.order_id, EventRow.study_instance_uid, _waits_for())
+            DeliveryRow.select(DeliveryRow, EventRow.type, EventRow.order_id, EventRow.study_instance_uid, waits_for())
             .join(EventRow, on=(EventRow.id == DeliveryRow.event_id))
             .order_by(DeliveryRow.key.desc())
             .limit(limit)
@@ -231,7 +198,7 @@ class Outbox:
             row = tx.row(EventRow.select().where(EventRow.id == event_id))
             if row is None:
                 raise NotFound(f"no event {event_id}")
-            query = DeliveryRow.select(DeliveryRow, _waits_for()).where(DeliveryRow.event_id == event_id)
+            query = DeliveryRow.select(DeliveryRow, waits_for()).where(DeliveryRow.event_id == event_id)
             deliveries = [_shown(delivery) for delivery in tx.rows(query.order_by(DeliveryRow.key))]
             return {**row, "envelope": json.loads(row["envelope"]), "deliveries": deliveries}
 
@@ -247,18 +214,24 @@ class Outbox:
                 where &= DeliveryRow.event_id == event_id
             if target:
                 where &= DeliveryRow.target == target
-            targets = set(tx.values(DeliveryRow.select(DeliveryRow.target).where(where)))
-            changed = tx.execute(
+            asked = tx.rows(
+                DeliveryRow.select(DeliveryRow.target, fn.COUNT(DeliveryRow.key).alias("n"))
+                .where(where)
+                .group_by(DeliveryRow.target)
+            )
+            targets, count = [row["target"] for row in asked], sum(int(row["n"]) for row in asked)
+            tx.execute(
                 DeliveryRow.update(
                     status=DeliveryStatus.PENDING.value, due_at=now, first_try_at=None, attempts=0, finished_at=None
-                ).where(where)
+                ).where(where & DeliveryRow.due_at.is_null(False))
             )
+            tx.execute(HOLD, targets=targets, now=now)
             tx.execute(TargetRow.update(paused_at=None, reason="").where(TargetRow.name.in_(targets)))
             for name in targets:
                 audit.clear_alarm(tx, "target paused", name)
-            audit.record(tx, now, actor, "delivery asked for again", event_id or f"target {target}", f"{changed}")
+            audit.record(tx, now, actor, "delivery asked for again", event_id or f"target {target}", f"{count}")
             tx.wake("worker")
-            return int(changed)
+            return count
 
         return self._database.write(run)
 
@@ -271,21 +244,16 @@ class Outbox:
         return {(row["target"], row["status"]): row["n"] for row in rows}
 
 
-_EARLIER = DeliveryRow.alias()
-
-
-def _earlier() -> Any:
-    """Return the query for the pending deliveries that stand before a delivery in its line."""
-    return _EARLIER.select(_EARLIER.event_id).where(
-        _EARLIER.target == DeliveryRow.target,
-        _EARLIER.subject == DeliveryRow.subject,
-        _EARLIER.status == DeliveryStatus.PENDING.value,
-        _EARLIER.key < DeliveryRow.key,
-    )
-
-
-def _waits_for() -> Any:
-    return _earlier().order_by(_EARLIER.key).limit(1).alias("waits_for")
+_EVENTS = Statement(EventRow.select().where(EventRow.id.in_(several("event_ids"))))
+_FINISH = Statement(
+    DeliveryRow.update(
+        attempts=DeliveryRow.attempts + 1,
+        first_try_at=fn.COALESCE(DeliveryRow.first_try_at, given("now")),
+        lease_owner="",
+        lease_until=0,
+        **columns(("status", "due_at", "detail", "finished_at")),
+    ).where(DeliveryRow.key == given("key"), DeliveryRow.lease_owner == given("owner"))
+)
 
 
 def _shown(row: Row) -> Row:

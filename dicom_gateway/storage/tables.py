@@ -214,7 +214,7 @@ class DeliveryRow(_Row):
     subject = TextField()
     status = TextField()
     created_at = BigIntegerField()
-    due_at = BigIntegerField()
+    due_at = BigIntegerField(null=True)
     first_try_at = BigIntegerField(null=True)
     attempts = IntegerField()
     lease_owner = TextField()

@@ -7,7 +7,7 @@ from dicom_gateway.core.completion import Evidence
 from dicom_gateway.core.envelope import EventType
 from dicom_gateway.core.linking import LinkReason
 from dicom_gateway.core.status import OrderStatus
-from dicom_gateway.storage.outbox import DeliveryStatus
+from dicom_gateway.storage.delivery_lines import DeliveryStatus
 from dicom_gateway.web.json_schema import (
     BOOLEAN,
     INSTANT,

@@ -1,7 +1,9 @@
 """The outbox: order per subject, leases, retries, parking, pauses, and who gets what."""
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from dicom_gateway.core.model import Order, Study
 from dicom_gateway.errors import NotFound
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.database import Database
+from dicom_gateway.storage.migrate import migrate, migrations
 from dicom_gateway.storage.outbox import Claimed, Outbox, Target
 from tests.storage.builders import START, GatewayStore, an_order
 
@@ -263,3 +266,42 @@ def test_a_database_without_deliveries_is_not_written(open_store: Open) -> None:
     assert Outbox(counting, (Target("pms"),), store.random_bits).claim("me", START, LEASE, "pms") == []
     assert written == []
     counting.close()
+
+
+def test_what_waits_behind_another_is_not_due(gateway_store: GatewayStore) -> None:
+    """However long a line is, only its first is looked at."""
+    for _ in range(3):
+        emit(gateway_store, "o1")
+    due = lambda: [row["due_at"] for row in reversed(gateway_store.outbox.deliveries(status="pending"))]  # noqa: E731
+    assert due() == [START, None, None]
+    (first,) = claim(gateway_store)
+    finish(gateway_store, first, START + 5)
+    assert due() == [START + 5, None]
+    (second,) = claim(gateway_store, START + 5)
+    finish(gateway_store, second, START + 9, delivered=False, next_try=None)
+    assert due() == [START + 9]
+    assert gateway_store.outbox.retry(START + 10, Actor("test"), target="pms") == 2
+    assert due() == [START + 10, None]
+
+
+LINES = """
+INSERT INTO event VALUES ('e1', 't', 1, '', 'o1', 'o1', '', '{}', '[]'), ('e2', 't', 1, '', 'o1', 'o1', '', '{}', '[]'),
+    ('e3', 't', 1, '', 'o1', 'o1', '', '{}', '[]');
+INSERT INTO delivery VALUES
+    (1, 'e1', 'pms', 'o1', 'delivered', 1, 1, 1, 1, '', 0, '200', 1),
+    (2, 'e2', 'pms', 'o1', 'pending', 1, 9, 1, 3, '', 0, '500', NULL),
+    (3, 'e3', 'pms', 'o1', 'pending', 1, 1, NULL, 0, '', 0, '', NULL);
+"""
+
+
+def test_deliveries_of_the_first_schema_go_on(tmp_path: Path) -> None:
+    """Every column is kept; who stands behind another waits."""
+    path = tmp_path / "gateway.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(dict(migrations())[1] + LINES + "PRAGMA user_version = 1;")
+    before = connection.execute("SELECT * FROM delivery ORDER BY key").fetchall()
+    migrate(path)
+    after = connection.execute("SELECT * FROM delivery ORDER BY key").fetchall()
+    connection.close()
+    assert after[:2] == before[:2]
+    assert after[2] == (*before[2][:6], None, *before[2][7:])
