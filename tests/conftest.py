@@ -4,5 +4,5 @@ import os
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes `-n auto` starts: half as many again as cores, as tests of whole programs wait a lot."""
-    return (os.cpu_count() or 1) * 3 // 2 or 1
+    """Return the number of processes of `-n auto`: more than cores, as tests of whole programs wait a lot."""
+    return (os.cpu_count() or 2) * 3 // 2
