@@ -59,7 +59,9 @@ _FREE = (
     & (DeliveryRow.target == given("target"))
     & DeliveryRow.due_at.is_null(False)
     & (DeliveryRow.lease_until <= given("now"))
-    & DeliveryRow.target.not_in(TargetRow.select(TargetRow.name).where(TargetRow.paused_at.is_null(False)))
+    & ~fn.EXISTS(
+        TargetRow.select(TargetRow.name).where(TargetRow.name == DeliveryRow.target, TargetRow.paused_at.is_null(False))
+    )
     & ~fn.EXISTS(_earlier())
 )
 OCCUPIED = Statement(
