@@ -11,6 +11,7 @@ import structlog
 from pydicom import Dataset
 
 from dicom_gateway.core.attributes import build_item, wanted
+from dicom_gateway.core.devices import Device
 from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.matching import Query, compile_query
 from dicom_gateway.core.ports import Clock
@@ -29,7 +30,8 @@ from dicom_gateway.dicom.status import (
     of_store_or_find,
     status,
 )
-from dicom_gateway.storage.worklist import Worklist
+from dicom_gateway.storage.observations import Observe, WorklistAsked, unobserved
+from dicom_gateway.storage.worklist import StepVersion, Worklist
 
 log = structlog.get_logger()
 
@@ -45,6 +47,7 @@ class WorklistService:
     def __init__(
         self, worklist: Worklist, clock: Clock, zone: ZoneInfo, max_answers: int, hide_after_days: int,
         count: Callable[[str, int], None] = lambda ae_title, answers: None,
+        profile: Callable[[str], Device] = Device, observe: Observe = unobserved,
     ) -> None:  # fmt: skip
         self._worklist = worklist
         self._clock = clock
@@ -52,38 +55,54 @@ class WorklistService:
         self._max_answers = max_answers
         self._hide_after_days = hide_after_days
         self._count = count
+        self._profile = profile
+        self._observe = observe
         self._cache = ElementCache()
         self._kept_query = lru_cache(KEPT_QUERIES)(read_query)  # devices ask the same all day
 
     def handle_find(self, event: Any) -> Iterator[Answer]:
         """Send one answer a matching scheduled step, and yield how it ended, or why there is none."""
         peer = peer_of(event.assoc)
+        served: list[StepVersion] = []
         try:
-            yield self._answered(event, peer)
+            ended = self._answered(event, peer, served)
         except Exception as error:
-            yield of_store_or_find(error, peer.reference), None
+            ended = of_store_or_find(error, peer.reference)
+        self._observe(
+            WorklistAsked(
+                peer.ae_title,
+                peer.address,
+                self._clock(),
+                event.request.Identifier.getvalue(),
+                event.context.transfer_syntax,
+                ended if isinstance(ended, int) else ended.Status,
+                tuple(served),
+            )
+        )
+        yield ended, None
 
-    def _answered(self, event: Any, peer: Peer) -> Answer:
-        request, context = event.request, event.context
-        if request.AffectedSOPClassUID != context.abstract_syntax:
-            return status(SOP_CLASS_NOT_SUPPORTED, "SOP class is not that of the presentation context"), None
-        identifier = request.Identifier.getvalue()
+    def _answered(self, event: Any, peer: Peer, served: list[StepVersion]) -> Dataset | int:
+        """Send one response an item, adding it to `served`; return how it ended."""
+        if event.request.AffectedSOPClassUID != event.context.abstract_syntax:
+            return status(SOP_CLASS_NOT_SUPPORTED, "SOP class is not that of the presentation context")
+        identifier = event.request.Identifier.getvalue()
         read = self._kept_query if len(identifier) <= KEPT_QUERY_BYTES else read_query
-        query = read(identifier, context.transfer_syntax)
+        query = read(identifier, event.context.transfer_syntax)
         found = self._matching(query)
         if len(found) > self._max_answers:
-            return status(OUT_OF_RESOURCES, f"more than {self._max_answers} matches; narrow the query"), None
+            return status(OUT_OF_RESOURCES, f"more than {self._max_answers} matches; narrow the query")
         responses = PendingResponses(event)
         pending = PENDING_WARNING if query.unsupported else PENDING
-        explicit = not context.transfer_syntax.is_implicit_VR
+        explicit = not event.context.transfer_syntax.is_implicit_VR
         for item in found:
             if event.is_cancelled or not event.assoc.is_established:
-                return CANCEL, None
+                return CANCEL
             responses.send(pending, encoded_answer(query.root, item.values, explicit))
+            served.append(item.scheduled.version)
         self._count(peer.ae_title, len(found))
         tolerated = {"tolerated": query.remarks} if query.remarks else {}
         log.info("worklist served", reference=peer.reference, ae_title=peer.ae_title, answers=len(found), **tolerated)
-        return SUCCESS, None
+        return SUCCESS
 
     def find(self, query: Query, identifier: Dataset) -> list[Dataset]:
         """Return the items that match, with what the identifier names; at most one more than may be answered."""
