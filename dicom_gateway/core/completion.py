@@ -2,7 +2,7 @@
 
 Evidence, strongest first: MPPS final and every image that it names is here; MPPS final and quiet; the expected
 number of images and quiet; quiet alone. The release of an association proves nothing. An open performed step keeps a
-study open. Pure: `now` and all deadlines are instants of our clock.
+study open; a number that the order names does too, one that a template advises does not. Pure: `now` and all deadlines are instants of our clock.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Progress:
     """What is known of a study: the instances here, when the last came, and how many the order expects.
 
     A procedure may have several studies: `also_here` are instances of the others that a performed step names, and
-    `received` counts the instances of all (None: those of this study).
+    `received` counts the images of all (None: those of this study). `is_advice`: a template expects, not the order.
     """
 
     received_uids: frozenset[str]
@@ -54,12 +54,13 @@ class Progress:
     expected: int | None = None
     also_here: frozenset[str] = frozenset()
     received: int | None = None
+    is_advice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`evidence` when complete; else `look_again_at` (None: nothing but news can change it). `incomplete`: it has been
-    quiet for long and images are missing."""
+    quiet for long and images are missing; with evidence: fewer than a template advises."""
 
     evidence: Evidence | None = None
     look_again_at: int | None = None
@@ -90,7 +91,10 @@ def judge(progress: Progress, patience: Patience, now: int) -> Verdict:
         enough, evidence = bool(progress.received_uids), Evidence.QUIET
     if enough:
         return Verdict(evidence) if now >= quiet_at else Verdict(look_again_at=quiet_at)
-    return Verdict(incomplete=True) if now >= overdue_at else Verdict(look_again_at=overdue_at)
+    if now < overdue_at:
+        return Verdict(look_again_at=overdue_at)
+    settled = progress.is_advice and progress.received_uids and not progress.reported
+    return Verdict(Evidence.QUIET if settled else None, incomplete=True)
 
 
 def _all_named(progress: Progress) -> bool:

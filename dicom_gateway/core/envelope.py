@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from dicom_gateway.core.completeness import NO_OWN, Templates, shortfall
 from dicom_gateway.core.local_time import iso_utc
-from dicom_gateway.core.model import InstanceHeader, Order, Study
+from dicom_gateway.core.model import InstanceHeader, Order, RequestedProcedure, Study
 from dicom_gateway.core.status import OrderStatus
 
 MAX_INSTANCES = 500
@@ -42,11 +43,13 @@ ORDER_EVENTS = {
 
 @dataclass(frozen=True, slots=True)
 class StudyFacts:
-    """What an event says of a study: the study, its images by now, what was expected, what is missing."""
+    """What an event says of a study: the study, its images by now, the procedure that it is of, how many images of all
+    studies of the procedure count, and what a report names that is missing."""
 
     study: Study
     headers: Sequence[InstanceHeader] = ()
-    expected: int | None = None
+    procedure: RequestedProcedure | None = None
+    counted: int = 0
     missing: Sequence[str] = ()
 
 
@@ -70,7 +73,7 @@ class Event:
         return self.facts.study.study_instance_uid if self.facts else ""
 
 
-def envelope(event_id: str, event: Event) -> dict[str, Any]:
+def envelope(event_id: str, event: Event, templates: Templates = NO_OWN) -> dict[str, Any]:
     """Return the event as JSON values; `instances` is filled by whoever delivers it."""
     order, facts = event.order, event.facts
     return {
@@ -80,7 +83,7 @@ def envelope(event_id: str, event: Event) -> dict[str, Any]:
         "source": order.source if order else None,
         "order": _order(order) if order else None,
         "patient": _patient(order, facts),
-        "study": _study(facts) if facts else None,
+        "study": _study(facts, templates) if facts else None,
         "series": _series(facts.headers) if facts else [],
         "instances": [],
         "instances_truncated": len(event.instance_keys) > MAX_INSTANCES,
@@ -107,14 +110,18 @@ def _patient(order: Order | None, facts: StudyFacts | None) -> dict[str, Any] | 
     return None
 
 
-def _study(facts: StudyFacts) -> dict[str, Any]:
+def _study(facts: StudyFacts, templates: Templates) -> dict[str, Any]:
     study = facts.study
+    expected = templates.expected(facts.procedure) if facts.procedure else None
     return {
         "instance_uid": study.study_instance_uid,
         "modality": study.modality or None,
         "started_at": iso_utc(study.started_at) if study.started_at else None,
-        "expected": facts.expected,
+        "expected": expected.images if expected else None,
+        "expected_from": expected.origin if expected else None,
         "received": len(facts.headers),
+        "counted": facts.counted,
+        "shortfall": shortfall(expected, facts.counted) or None,
         "missing": sorted(facts.missing),
     }
 

@@ -38,6 +38,15 @@ class OtherPatientID(_Evolves):
 
 
 @dataclass(frozen=True, slots=True)
+class BreedRegistration(_Evolves):
+    """The number of an animal with a breed registry: `registry` in words, its code where one is known."""
+
+    number: str
+    registry: str = ""
+    registry_code: Code | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Patient(_Evolves):
     """A person or an animal, identified by (issuer, id); `weight_kg` in kilograms, `size_m` in metres."""
 
@@ -49,9 +58,13 @@ class Patient(_Evolves):
     weight_kg: float | None = None
     size_m: float | None = None
     species: str = ""
+    species_code: Code | None = None
     breed: str = ""
+    breed_codes: tuple[Code, ...] = ()
+    breed_registrations: tuple[BreedRegistration, ...] = ()
     neutered: bool | None = None
     responsible_person: str = ""
+    responsible_person_role: str = ""  # OWNER, PARENT, ... (PS3.3 C.7.1.1.1.2)
     responsible_organization: str = ""
     other_ids: tuple[OtherPatientID, ...] = ()
     medical_alerts: tuple[str, ...] = ()
@@ -59,6 +72,15 @@ class Patient(_Evolves):
     special_needs: str = ""
     state: str = ""
     pregnancy_status: int | None = None  # 1 not pregnant, 2 possibly, 3 definitely, 4 unknown (PS3.3 C.2.4)
+    languages: tuple[str, ...] = ()  # RFC 5646 tags, the preferred one first
+    comments: str = ""
+
+    @property
+    def is_animal(self) -> bool:
+        """Whether something is known that only animals have."""
+        return bool(
+            self.species or self.species_code or self.breed or self.breed_codes or self.breed_registrations
+        ) or (self.neutered is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +104,8 @@ class ScheduledStep(_Evolves):
     performer: str = ""
     protocol_codes: tuple[Code, ...] = ()
     teeth: tuple[str, ...] = ()  # FDI
+    pre_medication: str = ""
+    contrast_agent: str = ""
     expected_instances: int | None = None
     inferred: bool = False  # completed without a performed step that says so
 
@@ -95,6 +119,8 @@ class RequestedProcedure(_Evolves):
     original_id: str = ""
     code: Code | None = None
     description: str = ""
+    comments: str = ""
+    transport: str = ""
     study_instance_uid: str = ""
 
 
@@ -112,12 +138,17 @@ class Order(_Evolves):
     created_at: int = 0
     accession_number: str = ""
     original_accession_number: str = ""
+    accession_number_issuer: str = ""
     filler_order_number: str = ""
     priority: str = "ROUTINE"  # STAT, HIGH, ROUTINE, MEDIUM, LOW (PS3.3 C.4.11)
     referring_physician: str = ""
     requesting_physician: str = ""
     reason: str = ""
     admission_id: str = ""
+    admission_id_issuer: str = ""
+    patient_location: str = ""
+    institution: str = ""
+    department: str = ""
     confidentiality: str = ""
 
     def steps(self) -> tuple[ScheduledStep, ...]:
@@ -189,6 +220,11 @@ class InstanceHeader(_Evolves):
     station_name: str = ""
     references: tuple[StepReference, ...] = ()  # RequestAttributesSequence
     performed_step_uids: tuple[str, ...] = ()  # ReferencedPerformedProcedureStepSequence
+    presentation_intent: str = ""  # FOR PRESENTATION or FOR PROCESSING
+    is_quality_control: bool = False  # of a phantom, not of a patient
+    is_derived: bool = False  # ImageType 1 is DERIVED
+    source_uids: tuple[str, ...] = ()  # SourceImageSequence
+    rejected_uids: tuple[str, ...] = ()  # what a Key Object Selection rejects
     flags: tuple[str, ...] = ()
 
 

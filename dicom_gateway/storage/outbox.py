@@ -13,6 +13,7 @@ from typing import Any
 
 from peewee import fn
 
+from dicom_gateway.core.completeness import NO_OWN, Templates
 from dicom_gateway.core.envelope import Event, envelope
 from dicom_gateway.errors import NotFound
 from dicom_gateway.storage import audit
@@ -53,10 +54,17 @@ class Claimed:
 class Outbox:
     """The events to deliver."""
 
-    def __init__(self, database: Database, targets: Sequence[Target], random_bits: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        targets: Sequence[Target],
+        random_bits: Callable[[int], int],
+        templates: Templates = NO_OWN,
+    ) -> None:
         self._database = database
         self._targets = {target.name: target for target in targets}
         self._random_bits = random_bits
+        self._templates = templates
 
     def emit(self, tx: Transaction, event: Event) -> str:
         """Queue an event for every target that wants it, within the caller's transaction; return its id."""
@@ -75,7 +83,7 @@ class Outbox:
                 subject=event.subject or event_id,
                 order_id=event.order.id if event.order else "",
                 study_instance_uid=event.facts.study.study_instance_uid if event.facts else "",
-                envelope=json.dumps(envelope(event_id, event), ensure_ascii=False),
+                envelope=json.dumps(envelope(event_id, event, self._templates), ensure_ascii=False),
                 instance_keys=json.dumps(event.instance_keys),
             )
         )

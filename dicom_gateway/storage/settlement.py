@@ -5,9 +5,11 @@ changes nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from peewee import fn
 
+from dicom_gateway.core.completeness import NO_OWN, TEMPLATE, Templates, counted
 from dicom_gateway.core.completion import Evidence, Patience, Progress, Verdict, judge
 from dicom_gateway.core.envelope import Event, EventType, StudyFacts
 from dicom_gateway.core.local_time import SECOND
@@ -29,11 +31,14 @@ UNFINISHED = frozenset({StepStatus.STARTED, StepStatus.DEPARTED})
 class Settlement:
     """Finds the studies that are due and settles them."""
 
-    def __init__(self, database: Database, outbox: Outbox, clock: Clock, patience: Patience) -> None:
+    def __init__(
+        self, database: Database, outbox: Outbox, clock: Clock, patience: Patience, templates: Templates = NO_OWN
+    ) -> None:
         self._database = database
         self._outbox = outbox
         self._clock = clock
         self._patience = patience
+        self._templates = templates
 
     def due(self, limit: int = 50) -> list[str]:
         """Return the UIDs of studies to be settled now, longest due first."""
@@ -122,30 +127,37 @@ class Settlement:
         verdict = Verdict(Evidence.MANUAL) if by_hand else self._judge(view, silent, now)
         if by_hand:
             study_rows.set_study(tx, study.study_instance_uid, evidence=Evidence.MANUAL.value)
+        if verdict.incomplete:
+            self._tell_incomplete(tx, study, order, view.facts, now)
         if verdict.evidence:
             events = {step_id: StepEvent.INFER_COMPLETE for step_id in silent}
             order = order_rows.move_steps(tx, self._outbox, order, events, now, GATEWAY, lambda _: view.facts)
             untold = [instance for instance, shown in view.instances if not shown]
             self._report(tx, study, order, view.facts, untold, verdict.evidence, now)
-        elif verdict.incomplete:
-            self._tell_incomplete(tx, study, order, view.facts, now)
         if view.strays and verdict.look_again_at is None:
             self._tell_unmatched(tx, study, view.strays, now)
         study_rows.set_study(tx, study.study_instance_uid, due_at=verdict.look_again_at)
 
     def _judge(self, view: View, silent: Sequence[str], now: int) -> Verdict:
         """Judge the study as its devices reported it, and the steps of devices that report nothing on their own."""
-        verdict = judge(view.progress, self._patience, now)
+        verdict = judge(self._expecting(view.progress, view), self._patience, now)
         if not silent or not view.reported or verdict.evidence is None:
             return verdict
         theirs = [instance for instance, _ in view.instances if instance.step_id in ("", *silent)]
         unreported = Progress(
             frozenset(instance.header.sop_instance_uid for instance in theirs),
             view.progress.last_received_at,
-            expected=study_rows.expected_of(view.procedure, silent),
+            received=len(counted([instance.header for instance in theirs])),
         )
-        rest = judge(unreported, self._patience, now)
+        rest = judge(self._expecting(unreported, view, silent), self._patience, now)
         return verdict if rest.evidence else rest
+
+    def _expecting(self, progress: Progress, view: View, step_ids: Sequence[str] = ()) -> Progress:
+        """Return the progress beside the number of images that the order, or a template, expects of the steps."""
+        expected = self._templates.expected(view.procedure, step_ids)
+        if expected is None:
+            return progress
+        return replace(progress, expected=expected.images, is_advice=expected.origin == TEMPLATE)
 
     def _report(
         self, tx: Transaction, study: Study, order: Order, facts: StudyFacts, untold: Sequence[Instance],

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from peewee import fn
 
+from dicom_gateway.core.completeness import counted
 from dicom_gateway.core.completion import Progress, Reported, missing
 from dicom_gateway.core.envelope import StudyFacts
 from dicom_gateway.core.linking import Link
 from dicom_gateway.core.model import Instance, InstanceHeader, Order, RequestedProcedure, StoredObject, Study
-from dicom_gateway.core.status import OPEN, PerformedStatus, StepStatus
+from dicom_gateway.core.status import PerformedStatus
 from dicom_gateway.storage.codec import dump_header, load_header
 from dicom_gateway.storage.database import Row, Transaction
 from dicom_gateway.storage.prepared import Statement, columns, given, several
@@ -22,7 +23,6 @@ from dicom_gateway.storage.tables import (
     StudyRow,
 )
 
-NOT_EXPECTED = (StepStatus.CANCELED, StepStatus.DISCONTINUED)
 _STUDY_FIELDS = (
     "study_instance_uid",
     "order_id",
@@ -224,21 +224,11 @@ def reported_of(tx: Transaction, order_id: str, step_ids: Sequence[str]) -> dict
     return found
 
 
-def expected_of(procedure: RequestedProcedure, step_ids: Sequence[str] = ()) -> int | None:
-    """Return how many images the steps of a procedure that have begun expect, or some of them (before the first has
-    begun: all that may); None when one of them does not say."""
-    steps = [step for step in procedure.steps if step.status not in NOT_EXPECTED]
-    begun = [step for step in steps if step.status not in OPEN]
-    counts = [step.expected_instances for step in begun or steps if not step_ids or step.id in step_ids]
-    known = [count for count in counts if count is not None]
-    return sum(known) if known and len(known) == len(counts) else None
-
-
 @dataclass(frozen=True, slots=True)
 class View:
     """A study beside the procedure of its order: the instances that belong to it, each with whether an event has shown
-    it, those that wait (`strays`), the performed steps (by UID, with the scheduled steps that each performs), and what
-    an event says of it."""
+    it, those that wait (`strays`), the performed steps (by UID, with the scheduled steps that each performs), how far
+    it is but for what is expected, and what an event says of it."""
 
     procedure: RequestedProcedure
     instances: Sequence[tuple[Instance, bool]]
@@ -258,34 +248,36 @@ def view_of(tx: Transaction, study: Study, order: Order) -> View | None:
     reported = reported_of(tx, order.id, [step.id for step in procedure.steps])
     here = frozenset(instance.header.sop_instance_uid for instance, _ in mine)
     named = frozenset[str]().union(*(report.image_uids for report, _ in reported.values()))
-    received, last_received_at = _of_procedure(tx, study)
-    expected = expected_of(procedure)
+    headers = [instance.header for instance, _ in mine]
+    others, last_received_at = _others_of_procedure(tx, study)
+    count = len(counted([*headers, *others]))
     progress = Progress(
         received_uids=here,
         last_received_at=last_received_at,
         reported=[report for report, _ in reported.values()],
-        expected=expected,
         also_here=_present(tx, named - here),
-        received=received,
+        received=count,
     )
-    headers = [instance.header for instance, _ in mine]
-    facts = StudyFacts(study, headers, expected, sorted(missing(progress)))
+    facts = StudyFacts(study, headers, procedure, count, sorted(missing(progress)))
     strays = [instance for instance, _ in found if not instance.order_id]
     return View(procedure, mine, strays, reported, progress, facts)
 
 
-def _of_procedure(tx: Transaction, study: Study) -> tuple[int, int]:
-    """Return how many instances the studies of a procedure have in all, and when the last came: a sensor may make a
-    study of each image."""
+def _others_of_procedure(tx: Transaction, study: Study) -> tuple[list[InstanceHeader], int]:
+    """Return the headers of a procedure's instances in its other studies, and when the last of all came: a sensor may
+    make a study of each image."""
     of_procedure = (StudyRow.order_id == study.order_id) & (
         StudyRow.requested_procedure_id == study.requested_procedure_id
     )
     uids = StudyRow.select(StudyRow.study_instance_uid).where(of_procedure)
-    count = InstanceRow.select(fn.COUNT(InstanceRow.key)).where(
-        InstanceRow.study_instance_uid.in_(uids), InstanceRow.current == 1, InstanceRow.order_id == study.order_id
+    others = InstanceRow.select(InstanceRow.header).where(
+        InstanceRow.study_instance_uid.in_(uids),
+        InstanceRow.study_instance_uid != study.study_instance_uid,
+        InstanceRow.current == 1,
+        InstanceRow.order_id == study.order_id,
     )
     last = StudyRow.select(fn.MAX(StudyRow.last_received_at)).where(of_procedure)
-    return int(tx.value(count)), int(tx.value(last) or study.last_received_at)
+    return [load_header(header) for header in tx.values(others)], int(tx.value(last) or study.last_received_at)
 
 
 def _present(tx: Transaction, uids: frozenset[str]) -> frozenset[str]:

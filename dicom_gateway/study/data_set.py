@@ -106,6 +106,15 @@ class DataSet:
         self._note_character_set()
         return self._bad(keyword, "") if "\\" in text else padded(text)
 
+    def first(self, keyword: str) -> str:
+        """Return the first value as text; of one that is far too long "" and a flag."""
+        element = self.element(keyword)
+        if element is None:
+            return ""
+        if element.undefined or element.end - element.start > MAX_TEXT:
+            return self._bad(keyword, "")
+        return padded(self._character_set.decode(element.value()).partition("\\")[0])
+
     def parsed(self, keyword: str, parse: Callable[[str], T], empty: T) -> T:
         """Return parse(text), or `empty` and a flag where it raises ValueError."""
         text = self.text(keyword)

@@ -5,9 +5,11 @@ scan.py's `encoding_mismatch`, and `leading_zero_uid`, `pixel_data_length`, `pix
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
+
+from pydicom.uid import KeyObjectSelectionDocumentStorage
 
 from dicom_gateway.core.model import InstanceHeader, StepReference
 from dicom_gateway.core.teeth import tooth_of_code
@@ -29,6 +31,7 @@ __all__ = ["FIELDS", "Field", "full_metadata", "read_header"]
 
 _LEADING_ZERO: Final = re.compile(r"(^|\.)0[0-9]")  # PS3.5 9.1 forbids it; everyday all the same
 _ACQUIRED: Final = ("Acquisition", "Content", "Series", "Study")
+_REJECTIONS: Final = frozenset({("113001", "DCM"), ("113037", "DCM"), ("113038", "DCM")})  # PS3.16 CID 7010
 _TEETH: Final = ("PrimaryAnatomicStructureSequence", "AnatomicRegionSequence")
 
 
@@ -108,9 +111,30 @@ def _references(data_set: DataSet) -> tuple[StepReference, ...]:
     )
 
 
-def _performed_step_uids(data_set: DataSet) -> tuple[str, ...]:
-    items = data_set.items("ReferencedPerformedProcedureStepSequence")
+def _source_uids(data_set: DataSet) -> tuple[str, ...]:
+    return _referenced(data_set.items("SourceImageSequence"))
+
+
+def _rejected_uids(data_set: DataSet) -> tuple[str, ...]:
+    """Return what a Key Object Selection document rejects (PS3.3 A.35.4, IHE IOCM)."""
+    if data_set.text("SOPClassUID") != KeyObjectSelectionDocumentStorage:
+        return ()
+    if not any((code.value, code.scheme) in _REJECTIONS for code in data_set.codes("ConceptNameCodeSequence")):
+        return ()
+    return tuple(
+        uid
+        for study in data_set.items("CurrentRequestedProcedureEvidenceSequence")
+        for series in study.items("ReferencedSeriesSequence")
+        for uid in _referenced(series.items("ReferencedSOPSequence"))
+    )
+
+
+def _referenced(items: Iterable[DataSet]) -> tuple[str, ...]:
     return tuple(filter(None, (item.text("ReferencedSOPInstanceUID") for item in items)))
+
+
+def _performed_step_uids(data_set: DataSet) -> tuple[str, ...]:
+    return _referenced(data_set.items("ReferencedPerformedProcedureStepSequence"))
 
 
 def _frames(data_set: DataSet) -> int | None:
@@ -148,6 +172,11 @@ FIELDS: Final = (
     _text("station_name", "StationName"),
     Field("references", _references),
     Field("performed_step_uids", _performed_step_uids),
+    _text("presentation_intent", "PresentationIntentType"),
+    Field("is_quality_control", lambda data_set: data_set.text("QualityControlImage") == "YES"),
+    Field("is_derived", lambda data_set: data_set.first("ImageType") == "DERIVED"),
+    Field("source_uids", _source_uids),
+    Field("rejected_uids", _rejected_uids),
 )
 
 

@@ -128,8 +128,11 @@ _ENVELOPE_STUDY: Properties = {
     "instance_uid": (text(64), "Study Instance UID"),
     "modality": (_TEXT_OR_NULL, "of the first image"),
     "started_at": (_INSTANT_OR_NULL, "when its first image or report came"),
-    "expected": (_NUMBER_OR_NULL, "how many images the order expects"),
-    "received": (INTEGER, "how many are here"),
+    "expected": (_NUMBER_OR_NULL, "how many images the order, or a template of its procedure, expects"),
+    "expected_from": (_TEXT_OR_NULL, "order or template"),
+    "received": (INTEGER, "how many objects of this study are here"),
+    "counted": (INTEGER, "how many images of the procedure count, in all its studies"),
+    "shortfall": (_TEXT_OR_NULL, "in words what is missing of the expected number"),
     "missing": (_TEXTS, "SOP Instance UIDs that a device's report names and that are not here"),
 }
 _UNKNOWN_DEVICE: Properties = {

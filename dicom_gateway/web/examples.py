@@ -116,7 +116,7 @@ _STUDY = Study(
     received=2,
 )
 _BY_HAND = _STUDY.evolve(evidence=Evidence.MANUAL)
-_FACTS = StudyFacts(_STUDY, [instance.header for instance in _INSTANCES], expected=2)
+_FACTS = StudyFacts(_STUDY, [instance.header for instance in _INSTANCES], _ORDER.procedures[0], 2)
 _COMPLETED = _moved(_ORDER, StepEvent.START, StepEvent.COMPLETE)
 _RECEIVED = Event(
     EventType.STUDY_RECEIVED, _IMAGED + 3 * SECOND, _COMPLETED, _FACTS, (1, 2), evidence=Evidence.MPPS_IMAGES

@@ -95,6 +95,15 @@ def test_it_is_quiet_from_the_last_news_on(progress: Progress) -> None:
     assert judge(progress, PATIENCE, T + 5 + QUIET) == Verdict(Evidence.MPPS_QUIET)
 
 
+def test_fewer_than_a_template_advises_is_told_and_complete_when_overdue() -> None:
+    advised = replace(here(A, expected=2), is_advice=True)
+    assert judge(advised, PATIENCE, T + OVERDUE - 1) == Verdict(look_again_at=T + OVERDUE)
+    assert judge(advised, PATIENCE, T + OVERDUE) == Verdict(Evidence.QUIET, incomplete=True)
+    assert judge(replace(advised, received=2), PATIENCE, T + QUIET) == Verdict(Evidence.COUNT_QUIET)
+    nothing = replace(here(NONE, expected=2), is_advice=True)
+    assert judge(nothing, PATIENCE, T + OVERDUE) == Verdict(incomplete=True)
+
+
 def test_incomplete_never_comes_before_quiet() -> None:
     impatient = Patience(quiet_seconds=60, incomplete_after_seconds=1)
     assert judge(here(NONE, done()), impatient, T + QUIET - 1) == Verdict(look_again_at=T + QUIET)

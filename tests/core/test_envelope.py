@@ -41,9 +41,10 @@ KEYS = {
     "": "id type occurred_at source order patient study series instances instances_truncated evidence late",
     "order": "id placer_order_number accession_number status",
     "patient": "id issuer",
-    "study": "instance_uid modality started_at expected received missing",
+    "study": "instance_uid modality started_at expected expected_from received counted shortfall missing",
 }
-FACTS = StudyFacts(STUDY, [header(1), header(2), header(1, "1.2.3.2", series_number=-1)], 4, ["9.2", "9.1"])
+PROCEDURE = RequestedProcedure((ScheduledStep("DX", datetime(2027, 1, 15, 9), 0, "s1", expected_instances=4),))
+FACTS = StudyFacts(STUDY, [header(1), header(2), header(1, "1.2.3.2", series_number=-1)], PROCEDURE, 3, ["9.2", "9.1"])
 EVENTS = {
     "whole": Event(EventType.STUDY_RECEIVED, NOW, ORDER, FACTS, (1, 2), "mpps+images"),
     "no study": Event(EventType.ORDER_CANCELED, NOW, ORDER),
@@ -81,7 +82,10 @@ def test_a_whole_event() -> None:
         "modality": "DX",
         "started_at": "2027-01-15T08:00:00.123Z",
         "expected": 4,
+        "expected_from": "order",
         "received": 3,
+        "counted": 3,
+        "shortfall": "3 of 4 images",
         "missing": ["9.1", "9.2"],
     }
     assert [(one["instance_uid"], one["received"]) for one in found["series"]] == [("1.2.3.2", 1), ("1.2.3.1", 2)]

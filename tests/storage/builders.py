@@ -82,6 +82,8 @@ def a_header(uid: str = "1.2.3.1.1", **values: Any) -> InstanceHeader:
         "patient_id": "P-78",
         "patient_name": "Doe^Rex",
         "modality": "DX",
+        "rows": 8,
+        "columns": 8,
     }
     return InstanceHeader(uid, **(defaults | values))
 

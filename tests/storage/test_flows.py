@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dicom_gateway.core.linking import LinkReason
-from dicom_gateway.core.model import Patient, StepReference
+from dicom_gateway.core.model import Code, Patient, StepReference
 from dicom_gateway.errors import Conflict, IllegalTransition, NotFound
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.studies import Received
@@ -59,7 +59,10 @@ def test_order_mpps_images_end(gateway_store: GatewayStore) -> None:
         "modality": "DX",
         "started_at": None,
         "expected": 2,
+        "expected_from": "order",
         "received": 2,
+        "counted": 2,
+        "shortfall": None,
         "missing": [],
     }
     assert gateway_store.shown() == [ONE, TWO]
@@ -193,6 +196,39 @@ def test_incomplete_is_told_once(gateway_store: GatewayStore) -> None:
     gateway_store.settle_all()
     assert gateway_store.told() == ["order.started", "order.incomplete", *WHOLE[1:]]
     assert gateway_store.shown() == [ONE, TWO, THREE]
+
+
+BITEWINGS = Code("D0272", "CDT")
+
+
+def test_a_template_advises_where_the_order_says_nothing(gateway_store: GatewayStore) -> None:
+    order = gateway_store.order("A-1", a_procedure(code=BITEWINGS))
+    gateway_store.image(ONE)
+    gateway_store.settle_after(OVERDUE_SECONDS - 0.001)
+    assert gateway_store.told() == ["order.started"]
+    gateway_store.settle_after(0.001)
+    assert gateway_store.told() == ["order.started", "order.incomplete", *WHOLE[1:]]
+    study = last(gateway_store)["study"]
+    told = [study[key] for key in ("expected", "expected_from", "received", "counted", "shortfall")]
+    assert told == [2, "template", 1, 1, "1 of 2 images (D0272 bitewings)"]
+    assert last(gateway_store)["evidence"] == "quiet"
+    assert gateway_store.statuses(order) == ["COMPLETED", "COMPLETED"]
+    gateway_store.image(TWO)
+    gateway_store.settle_all()
+    assert gateway_store.told()[-1] == "study.updated" and last(gateway_store)["study"]["shortfall"] is None
+
+
+def test_a_rejected_image_does_not_count(gateway_store: GatewayStore) -> None:
+    gateway_store.order("A-1", a_procedure(a_step(expected_instances=2)))
+    gateway_store.image(ONE)
+    gateway_store.image(TWO)
+    gateway_store.image(THREE, rows=None, modality="KO", rejected_uids=(TWO,))
+    gateway_store.settle_after(QUIET_SECONDS)
+    assert gateway_store.told() == ["order.started"]
+    gateway_store.image(f"{STUDY}.1.4")
+    gateway_store.settle_after(QUIET_SECONDS)
+    assert gateway_store.told() == WHOLE
+    assert [last(gateway_store)["study"][key] for key in ("received", "counted")] == [4, 2]
 
 
 def test_a_report_without_any_image(gateway_store: GatewayStore) -> None:

@@ -392,3 +392,42 @@ def test_full_metadata_of_no_dicom_file(content: bytes | None, tmp_path: Path) -
 
     with pytest.raises(DamagedFile):
         full_metadata(path)
+
+
+def rejection(title: str, uid: str, sop_class: str = "1.2.840.10008.5.1.4.1.1.88.59") -> InstanceHeader:
+    """Return the header of a Key Object Selection that names one instance."""
+    series = item(SeriesInstanceUID="1.2.1", ReferencedSOPSequence=[item(ReferencedSOPInstanceUID=uid)])
+    study = item(StudyInstanceUID="1.2", ReferencedSeriesSequence=[series])
+    return read(
+        SOPClassUID=sop_class,
+        ConceptNameCodeSequence=[code(title, "DCM", "title")],
+        CurrentRequestedProcedureEvidenceSequence=[study],
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "sop_class", "rejected"),
+    [
+        ("113001", "1.2.840.10008.5.1.4.1.1.88.59", ("1.2.1.9",)),
+        ("113037", "1.2.840.10008.5.1.4.1.1.88.59", ("1.2.1.9",)),
+        ("113038", "1.2.840.10008.5.1.4.1.1.88.59", ("1.2.1.9",)),
+        ("113000", "1.2.840.10008.5.1.4.1.1.88.59", ()),
+        ("113001", "1.2.840.10008.5.1.4.1.1.88.11", ()),
+    ],
+    ids=["quality", "safety", "wrong entry", "of interest", "another document"],
+)
+def test_what_a_key_object_selection_rejects(title: str, sop_class: str, rejected: tuple[str, ...]) -> None:
+    assert rejection(title, "1.2.1.9", sop_class).rejected_uids == rejected
+
+
+def test_what_says_whether_an_image_counts() -> None:
+    found = read(
+        PresentationIntentType="FOR PROCESSING",
+        QualityControlImage="YES",
+        ImageType=["DERIVED", "PRIMARY"],
+        SourceImageSequence=[item(ReferencedSOPInstanceUID="1.2.1.1"), item(ReferencedSOPInstanceUID="1.2.1.2")],
+    )
+    assert (found.presentation_intent, found.is_quality_control, found.is_derived) == ("FOR PROCESSING", True, True)
+    assert found.source_uids == ("1.2.1.1", "1.2.1.2") and not found.flags
+    plain = read(ImageType="ORIGINAL", QualityControlImage="BOTH")
+    assert not plain.is_derived and not plain.is_quality_control and not plain.flags
