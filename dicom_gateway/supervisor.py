@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -34,6 +35,7 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
 HEALTHY_AFTER_SECONDS = 60.0
 STOP_SECONDS = 35.0
+NICENESS = {"dicom": 0, "intake": 5, "web": 5, "worker": 10}  # devices come before pages, pages before thumbnails
 
 
 @dataclass
@@ -131,7 +133,7 @@ class Supervisor:
             command += ["--inherit", f"{name}={descriptor}"]
             descriptors.append(descriptor)
         return subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, pass_fds=descriptors, preexec_fn=_ignore_interrupts
+            command, stdin=subprocess.DEVNULL, pass_fds=descriptors, preexec_fn=partial(_begin, NICENESS[role])
         )
 
     def _end(self) -> None:
@@ -150,9 +152,11 @@ class Supervisor:
             listening.close()
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of the terminal; a role that is still starting leaves it to the supervisor."""
+def _begin(niceness: int) -> None:
+    """Run in a role's process before its program: its priority, and no end by Ctrl-C, which reaches every process of
+    the terminal and is the supervisor's business while a role starts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(niceness)
 
 
 def describe(settings: Settings, ports: Mapping[str, int]) -> str:

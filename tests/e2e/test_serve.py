@@ -58,12 +58,15 @@ def test_unknown_device_is_refused_and_shown(program: Callable[..., Program]) ->
 
 
 def test_a_killed_role_is_started_again(program: Callable[..., Program]) -> None:
+    """With its priority: a device never waits for a page, nor a page for thumbnails."""
     gateway = program()
     for role in ("dicom", "web", "worker", "intake"):
         before = gateway.pids(role)
         gateway.kill(role)
         wait_for(lambda role=role, before=before: (now := gateway.pids(role)) and now != before, what=role)
     wait_for(gateway.is_ready, what="ready again")
+    niceness = {role: os.getpriority(os.PRIO_PROCESS, gateway.pids(role)[0]) for role in ("dicom", "web", "worker")}
+    assert niceness["dicom"] < niceness["web"] < niceness["worker"]
 
 
 def test_the_banner_names_each_pms_the_roles_log_json_and_the_end_is_told(program: Callable[..., Program]) -> None:
