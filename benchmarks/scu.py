@@ -22,6 +22,7 @@ _P_DATA, _ACCEPT, _RELEASE_RESPONSE = 4, 2, 6
 _MAX_PDU = 131072
 _TIMEOUT_SECONDS = 60
 _NO_DATA_SET = 0x0101
+ETHERNET_SEGMENT = 1448  # bytes of TCP in a frame of 1,500
 
 Buffer = bytes | memoryview
 
@@ -90,13 +91,20 @@ def _status(command_set: Buffer) -> int:
 
 
 class Association:
-    """An association with a server on loopback; raises ConnectionError when it is refused or ends early."""
+    """An association with a server on loopback; raises ConnectionError when it is refused or ends early.
+
+    Without `nodelay`: a device on a network, with Nagle's algorithm and segments as Ethernet has them.
+    """
 
     def __init__(self, port: int, called: str, abstract_syntax: str, nodelay: bool = True) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_SECONDS)
-        self._unread = bytearray()
+        self._socket = socket.socket()
+        self._socket.settimeout(_TIMEOUT_SECONDS)
         if nodelay:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        else:  # loopback's own segments of 64 KB would hide what the algorithm holds back
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, ETHERNET_SEGMENT)
+        self._socket.connect(("127.0.0.1", port))
+        self._unread = bytearray()
         self._socket.sendall(_associate_request(called, abstract_syntax))
         kind, body = self._read_pdu()
         if kind != _ACCEPT:

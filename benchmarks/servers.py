@@ -58,7 +58,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def _running(
+def running(
     name: str, arguments: Sequence[str], port: int, ae_title: str, environment: dict[str, str] = NODELAY
 ) -> Iterator[Server]:
     process = subprocess.Popen(
@@ -103,7 +103,7 @@ def gateway(folder: Path) -> Iterator[Server]:
     """Run the gateway's dicom role over a folder that `make_gateway` made."""
     port = free_port()
     arguments = [*GATEWAY, "--config", str(folder / "gateway.toml"), "serve", "--role", "dicom"]
-    with _running("gateway", arguments, port, "DCMGATEWAY", {"DICOM_GATEWAY_DICOM__PORT": str(port)}) as server:
+    with running("gateway", arguments, port, "DCMGATEWAY", {"DICOM_GATEWAY_DICOM__PORT": str(port)}) as server:
         yield server
 
 
@@ -112,7 +112,7 @@ def wlmscpfs(folder: Path) -> Iterator[Server]:
     """Run DCMTK's worklist server over the folders (one an AE title) of .wl files in `folder`."""
     port = free_port()
     arguments = ["wlmscpfs", "--quiet", "--max-pdu", str(MAX_PDU), "--data-files-path", str(folder), str(port)]
-    with _running("wlmscpfs", arguments, port, "BENCHMARK") as server:
+    with running("wlmscpfs", arguments, port, "BENCHMARK") as server:
         yield server
 
 
@@ -121,7 +121,7 @@ def _storescp(folder: Path, name: str, *options: str) -> Iterator[Server]:
     folder.mkdir(exist_ok=True)
     port = free_port()
     arguments = ["storescp", "--quiet", *options, "--max-pdu", str(MAX_PDU)]
-    with _running(name, [*arguments, "--output-directory", str(folder), str(port)], port, "STORESCP") as server:
+    with running(name, [*arguments, "--output-directory", str(folder), str(port)], port, "STORESCP") as server:
         yield server
 
 
@@ -156,5 +156,5 @@ def orthanc(folder: Path) -> Iterator[Server]:
     }
     path = folder / "orthanc.json"
     path.write_text(json.dumps(config))
-    with _running("Orthanc", [program("Orthanc") or "Orthanc", str(path)], port, "ORTHANC") as server:
+    with running("Orthanc", [program("Orthanc") or "Orthanc", str(path)], port, "ORTHANC") as server:
         yield server
