@@ -16,8 +16,7 @@ from pynetdicom import AE, evt
 
 from benchmarks.objects import KINDS
 from benchmarks.scu import EXPLICIT_LITTLE, VERIFICATION
-from benchmarks.servers import MAX_PDU, Server, free_port
-from benchmarks.servers import running
+from benchmarks.servers import MAX_PDU, Server, free_port, running
 
 AE_TITLE = "PYNETDICOM"
 ASSOCIATIONS = 200
