@@ -38,6 +38,7 @@ _START_TIME: Final = _tag("ScheduledProcedureStepStartTime")
 _STATUS: Final = _tag("ScheduledProcedureStepStatus")
 _STUDY: Final = _tag("StudyInstanceUID")
 _NAME: Final = _tag("PatientName")
+_MOST_UIDS: Final = 1_000  # SQL takes no list of any length
 # They say how the others are read, or have no place here: neither compared, nor answered, nor missed.
 _SILENT: Final = frozenset(
     _tag(keyword) for keyword in ("SpecificCharacterSet", "TimezoneOffsetFromUTC", "QueryRetrieveLevel")
@@ -114,7 +115,7 @@ class Query:
         names = self.root.values.get(_NAME, [])
         return Narrowing(
             **texts,
-            study_instance_uids=() if "*" in uids else tuple(uids),
+            study_instance_uids=() if "*" in uids or len(uids) > _MOST_UIDS else tuple(uids),
             date_from=first,
             date_to=last,
             name_prefix=(name_prefix(names[0]) if len(names) == 1 else "") or None,
@@ -141,7 +142,7 @@ class Level:
             if row is not None:
                 self.asked.append(row)
                 self._add(row, keys)
-            elif tag not in _SILENT and tag.element != 0:  # element 0 is a group length
+            elif not _says_nothing(tag):
                 self.unsupported = True
         self._combine_date_and_time()
         self.asked.sort(key=attrgetter("tag"))
@@ -156,6 +157,12 @@ class Level:
         for row in self.asked:
             answer[row.tag] = self._answered(row, item)
         return answer
+
+    @property
+    def tests(self) -> Mapping[int, ItemTest]:
+        """Return the test of each key that narrows, by tag; a start date stands for its time where both are one
+        period."""
+        return self._tests
 
     @property
     def is_universal(self) -> bool:
@@ -175,12 +182,14 @@ class Level:
                 self.values[row.tag] = []
 
     def _add_sequence(self, row: Attribute, items: Any) -> None:
+        if not items:
+            return  # zero length, whatever its VR: the whole sequence is asked for
         if not isinstance(items, Sequence):
             raise ValueError("not a sequence")
         if len(items) > 1:
             self._remark(row, "several items, the first counts")
-        if not items or not len(items[0]):
-            return  # the whole sequence is asked for
+        if all(_says_nothing(tag) for tag in items[0].keys()):
+            return  # likewise
         level = self.levels[row.tag] = Level(items[0], row.children, self._remarks)
         self.unsupported |= level.unsupported
         if row.matched and not level.is_universal:
@@ -222,6 +231,10 @@ class Level:
 
 
 _NO_LEVEL: Final = Level(Dataset(), {}, [])
+
+
+def _says_nothing(tag: BaseTag) -> bool:
+    return tag in _SILENT or tag.element == 0  # a group length
 
 
 def _matches_nothing(item: Readable) -> bool:

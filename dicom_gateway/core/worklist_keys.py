@@ -24,6 +24,8 @@ Test = Callable[[str], bool]  # takes one value of the item, stripped; "" never 
 _ONE_TEXT: Final = frozenset({"LT", "ST", "UT", "UR"})  # a backslash is part of the text
 _LEADING_SPACES_COUNT: Final = _ONE_TEXT | {"UC"}
 _DELIMITERS: Final = frozenset(b"\r\n\t\f\\^=")  # each returns to the first character set (PS3.5 6.1.2.5.3)
+_LONGEST_PATTERN: Final = 16_384  # characters; a longer one would take a noticeable time to compile
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([Ee][+-]?\d+)?", re.ASCII)  # DS and IS, PS3.5 6.2
 
 _KANA_MARKS: Final = "\u3099\u309a"
 
@@ -44,6 +46,8 @@ def read_values(dataset: Dataset, tag: BaseTag, vr: str) -> list[str]:
     if isinstance(value, bytes):
         value = _decode(element, vr, dataset)
     if isinstance(value, Sequence | Dataset):
+        if not value:
+            return []
         raise ValueError("a sequence where a value belongs")
     texts = value if isinstance(value, MultiValue | list | tuple) else [] if value is None else [value]
     return [text for text in (strip(vr, str(one)) for one in texts) if text]
@@ -73,7 +77,9 @@ def key_test(vr: str, texts: Iterable[str]) -> Test | None:
     # A device that sends 0 for PregnancyStatus has nothing to ask: its terms are 1 to 4.
     if not keys or "*" in keys or (vr == "US" and all(_number(text) == 0 for text in keys)):
         return None
-    maker = _MAKERS.get(vr, _text_test if vr in WILDCARD_VRS else _exact_test)
+    if vr not in WILDCARD_VRS and vr not in _MAKERS:
+        return frozenset(keys).__contains__  # a list of UIDs may be long
+    maker = _MAKERS.get(vr, _text_test)
     tests, bad = [], None
     for key in keys:
         try:
@@ -89,10 +95,6 @@ def key_test(vr: str, texts: Iterable[str]) -> Test | None:
     return tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests)
 
 
-def _exact_test(key: str) -> Test:
-    return key.__eq__
-
-
 def _text_test(key: str) -> Test:
     if "*" not in key and "?" not in key:
         return key.__eq__
@@ -102,6 +104,8 @@ def _text_test(key: str) -> Test:
 
 def _wildcard_pattern(key: str, prepare: Callable[[str], str]) -> re.Pattern[str]:
     """Compile a key: `*` any run, `?` one character. Each run between stars takes its first place for good."""
+    if len(key) > _LONGEST_PATTERN:
+        raise ValueError("longer than any value")
     runs = [
         "".join("." if part == "?" else re.escape(prepare(part)) for part in re.split(r"(\?)", run))
         for run in re.split(r"\*+", key)
@@ -147,7 +151,9 @@ def name_prefix(key: str) -> str:
 
 
 def _name_test(key: str) -> Test | None:
-    groups = ["^".join(_components(group)) for group in key.split("=")]
+    groups = ["^".join(_components(group)) for group in key.rstrip("= ").split("=")]
+    if groups == ["*"]:
+        return None  # `*^^` and `*=`: what is empty at the end is not there
     asked = [(index, _group_test(group)) for index, group in enumerate(groups) if group]
     if not asked:
         return None  # delimiters only
@@ -172,14 +178,13 @@ def _group_test(group: str) -> Test:
 
 
 def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _number_test(key: str) -> Test:
-    number = float(key)
+    number = _number(key)
+    if number is None:
+        raise ValueError("not a number")
     return lambda value: _number(value) == number
 
 

@@ -173,7 +173,10 @@ def test_an_unknown_value_is_found_by_universal_keys_only(key: str) -> None:
     assert not matches(step_key(ScheduledPerformingPhysicianName=key), unknown)
     assert matches(step_key(ScheduledPerformingPhysicianName=""), unknown)
     assert matches(step_key(ScheduledPerformingPhysicianName="*"), unknown)
-    assert matches(step_key(ScheduledPerformingPhysicianName="^^^^"), unknown)
+    for empty_but_for_delimiters in ("^^^^", "=", "*^", "*=", "*^^=="):
+        assert matches(step_key(ScheduledPerformingPhysicianName=empty_but_for_delimiters), unknown)
+    for needs_a_value in ("=*", "*=*", "^*"):
+        assert not matches(step_key(ScheduledPerformingPhysicianName=needs_a_value), unknown)
 
 
 def test_a_step_without_station_is_not_shown_to_a_device_that_asks_by_its_title() -> None:
@@ -191,6 +194,14 @@ def test_a_costly_wildcard_costs_little() -> None:
     begin = time.perf_counter()
     assert not matches(dataset(PatientID=key), item(patient_id=value))
     assert not matches(dataset(PatientName=key), item(name=value))
+    assert time.perf_counter() - begin < 1
+
+
+def test_a_wildcard_longer_than_any_value_finds_nothing_at_once() -> None:
+    begin = time.perf_counter()
+    query = compile_query(dataset(PatientID="*a" * 500_000))
+    assert not query.matches(item(patient_id="a"))
+    assert query.remarks == ("PatientID: cannot be read",)
     assert time.perf_counter() - begin < 1
 
 
@@ -403,9 +414,32 @@ def test_ranges_agree_with_a_slow_oracle(
 # --- sequences -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", [dataset(), dataset(ScheduledProcedureStepSequence=[]), step_key()])
+def group_lengths_only() -> Dataset:
+    key = Dataset()
+    key.add_new(0x00400000, "UL", 10)
+    return dataset(ScheduledProcedureStepSequence=[key])
+
+
+def of_another_vr(tag: int, vr: str, value: object) -> Dataset:
+    return Dataset({Tag(tag): DataElement(tag, vr, value)})
+
+
+NO_KEYS = {
+    "none": dataset(),
+    "no item": dataset(ScheduledProcedureStepSequence=[]),
+    "empty item": step_key(),
+    "group lengths only": group_lengths_only(),
+    "an empty text": of_another_vr(0x00400100, "LO", ""),
+    "an empty sequence that should be a name": of_another_vr(0x00100010, "SQ", Sequence([])),
+}
+
+
+@pytest.mark.parametrize("key", NO_KEYS.values(), ids=NO_KEYS)
 def test_a_sequence_without_keys_is_universal(key: Dataset) -> None:
-    assert matches(key, item())
+    query = compile_query(key)
+    assert query.matches(item())
+    assert query.remarks == ()
+    assert query.unsupported is False
 
 
 def test_a_sequence_of_empty_keys_also_finds_an_item_without_the_sequence() -> None:
@@ -467,7 +501,7 @@ IGNORED = {
     "TimezoneOffsetFromUTC": dataset(TimezoneOffsetFromUTC="+0900"),
     "QueryRetrieveLevel": dataset(QueryRetrieveLevel="STUDY"),
     "unknown to the model": dataset(SliceThickness="3"),
-    "in the model, without a source": dataset(InstitutionName="CLINIC"),
+    "in the model, without a source": dataset(RequestingService="CLINIC"),
     "in the model, without a source, a date": dataset(StudyDate="20200101"),
     "a sequence without a source": dataset(ReferencedStudySequence=[dataset(ReferencedSOPInstanceUID="1.9")]),
     "never a matching key": dataset(PertinentDocumentsSequence=[dataset(ReferencedSOPInstanceUID="1.9")]),
@@ -508,7 +542,9 @@ BAD = {
     "date": raw("PatientBirthDate", b"abc"),
     "number": raw("PatientWeight", b"x"),
     "number of two": raw("PatientSize", b"1,8"),
-    "status": raw("PregnancyStatus", b"\x07"),
+    "number as Python writes it": raw("PatientWeight", b"3_5"),
+    "number that is none": raw("PatientWeight", b"nan"),
+    "number beyond all": raw("PatientWeight", b"inf"),
     "status as text": dataset(PregnancyStatus="abc"),
     "sequence that is text": wrong_type(),
     "sequence of garbage": raw("ScheduledProcedureStepSequence", b"\x01\x02"),
@@ -523,8 +559,14 @@ def test_a_key_that_cannot_be_read_matches_nothing_and_fails_nothing(key: Datase
     known = item(weight_kg=3.5, size_m=1.8, pregnancy_status=2)
     query = compile_query(key)
     assert not query.matches(known)
+    assert query.remarks and query.remarks[-1].endswith("cannot be read")
     assert query.answer(known)[1] is False
     assert query.narrowing == Narrowing()
+
+
+def test_half_a_number_is_a_number() -> None:
+    assert matches(raw("PregnancyStatus", b"\x02"), item(pregnancy_status=2))
+    assert not matches(raw("PregnancyStatus", b"\x07"), item(pregnancy_status=2))
 
 
 def test_raw_bytes_are_decoded_in_the_identifiers_character_set() -> None:
@@ -631,7 +673,11 @@ def test_an_answer_holds_what_was_asked_for_and_nothing_else() -> None:
     assert unsupported is False
 
 
-@pytest.mark.parametrize("key", [dataset(ScheduledProcedureStepSequence=[]), step_key()], ids=["no item", "empty item"])
+@pytest.mark.parametrize(
+    "key",
+    [dataset(ScheduledProcedureStepSequence=[]), step_key(), group_lengths_only()],
+    ids=["no item", "empty item", "group lengths only"],
+)
 def test_an_empty_sequence_key_gets_the_whole_item(key: Dataset) -> None:
     found = item(protocol_codes=(Code("A", "99L", "m"),))
     given_back, unsupported = answer(key, found)
@@ -740,6 +786,7 @@ def test_ended_steps_are_hidden_unless_a_status_is_asked_for(key: Dataset, hidde
         ),
         (dataset(StudyInstanceUID=["1.2", "1.3"]), Narrowing(study_instance_uids=("1.2", "1.3"))),
         (dataset(StudyInstanceUID=["1.2", "*"]), Narrowing()),
+        (dataset(StudyInstanceUID=[f"1.{n}" for n in range(1_001)]), Narrowing()),
         (
             step_key(ScheduledStationAETitle="CT1 ", Modality="CT", ScheduledProcedureStepID="S"),
             Narrowing(station_ae_title="CT1", modality="CT", scheduled_procedure_step_id="S"),
