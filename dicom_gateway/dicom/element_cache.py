@@ -2,12 +2,15 @@
 
 A key names the step and the version of its order, which every change moves on: what is kept of an older version is
 never found again, and goes when there is no room for it. The database says on every query which version is current.
+Devices that have names of animals in another order have a cache of their own: that order is part of the values.
 """
 
 import threading
 from collections import OrderedDict
 from typing import Final
 
+from dicom_gateway.core.animal_names import as_named
+from dicom_gateway.core.devices import AnimalNames
 from dicom_gateway.core.worklist_values import Item
 from dicom_gateway.dicom.elements import ElementValues
 from dicom_gateway.storage.worklist import ScheduledItem, StepVersion
@@ -20,10 +23,11 @@ _BYTES_A_CHARACTER: Final = 3  # of the order's document: the order itself, and 
 class CachedItem:
     """A worklist item of which nothing is read before it is needed."""
 
-    __slots__ = ("_scheduled", "_values", "weight")
+    __slots__ = ("_animal_names", "_scheduled", "_values", "weight")
 
-    def __init__(self, scheduled: ScheduledItem) -> None:
+    def __init__(self, scheduled: ScheduledItem, animal_names: AnimalNames = AnimalNames.OWNER_FIRST) -> None:
         self._scheduled = scheduled
+        self._animal_names = animal_names
         self._values: ElementValues | None = None
         self.weight = _BYTES_AN_ITEM + _BYTES_A_CHARACTER * scheduled.stored.size
 
@@ -33,20 +37,26 @@ class CachedItem:
         return self._scheduled
 
     @property
+    def item(self) -> Item:
+        """Return what it shows: the order, with the name as the device has it, its procedure and step."""
+        scheduled = self._scheduled
+        return Item(as_named(scheduled.order, self._animal_names), scheduled.procedure, scheduled.step)
+
+    @property
     def values(self) -> ElementValues:
         """Return its values."""
         found = self._values
         if found is None:
-            scheduled = self._scheduled
-            found = self._values = ElementValues(Item(scheduled.order, scheduled.procedure, scheduled.step))
+            found = self._values = ElementValues(self.item)
         return found
 
 
 class ElementCache:
     """Keeps the items that were asked for last, up to about `max_bytes`. Safe to use from several threads."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES, animal_names: AnimalNames = AnimalNames.OWNER_FIRST) -> None:
         self._max_bytes = max_bytes
+        self._animal_names = animal_names
         self._items: OrderedDict[StepVersion, CachedItem] = OrderedDict()
         self._lock = threading.Lock()
         self._bytes = 0
@@ -69,7 +79,7 @@ class ElementCache:
 
     def keep(self, item: ScheduledItem) -> CachedItem:
         """Keep an item, and drop those that were not asked for the longest time."""
-        made = CachedItem(item)
+        made = CachedItem(item, self._animal_names)
         with self._lock:
             before = self._items.pop(item.version, None)
             self._items[item.version] = made

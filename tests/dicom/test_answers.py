@@ -11,11 +11,16 @@ from pydicom.sequence import Sequence
 from pynetdicom.dsutils import encode as written_by_pydicom
 
 from dicom_gateway.core.attributes import ATTRIBUTES, Attribute, build_item, element
-from dicom_gateway.core.matching import compile_query
+from dicom_gateway.core.character_set_choice import choice_of
+from dicom_gateway.core.character_sets import repertoire
+from dicom_gateway.core.matching import Level, compile_query
 from dicom_gateway.core.model import Code, Order, OtherPatientID, Patient, RequestedProcedure, ScheduledStep
+from dicom_gateway.core.transliteration import transliterated
 from dicom_gateway.core.worklist_values import Item
-from dicom_gateway.dicom.elements import ElementValues, encoded_answer
+from dicom_gateway.dicom.elements import AnswerWriter, ElementValues
+from dicom_gateway.dicom.identifier import read_request
 from dicom_gateway.dicom.worklist import with_character_set
+from dicom_gateway.errors import RefusedObject
 
 ALPHABETS = {"": "aZ 9-", "ISO_IR 100": "aZ 9-äéß", "ISO_IR 192": "aZ 9-äß€Дя山田"}
 SYNTAXES = pytest.mark.parametrize("explicit", [True, False], ids=["explicit", "implicit"])
@@ -77,6 +82,11 @@ def expected(keys: Dataset, item: Item, explicit: bool) -> bytes:
     return written
 
 
+def encoded_answer(asked: Level, item: ElementValues, explicit: bool) -> bytes:
+    """Return an answer to a device without a profile, whose query names no character set."""
+    return AnswerWriter(explicit, choice_of((), ())).answer(asked, item)
+
+
 @SYNTAXES
 @settings(deadline=None)
 @given(item=items(), keys=identifiers())
@@ -128,11 +138,100 @@ def test_only_text_that_is_asked_for_counts_for_the_character_set(character_set:
         assert answer[keyword].value == {"PatientName": name, "PatientID": "P1"}.get(keyword, "Schädel")
 
 
-def test_half_a_surrogate_pair_cannot_be_sent() -> None:
-    step = ScheduledStep("DX", datetime(2030, 1, 7), 0, description="\ud83d")
+def values_of(description: str, name: str = "Doe") -> ElementValues:
+    step = ScheduledStep("DX", datetime(2030, 1, 7), 0, description=description)
     procedure = RequestedProcedure((step,))
+    return ElementValues(Item(Order("pms", "1", Patient("P1", name), (procedure,)), procedure, step))
+
+
+def asked_for(*keywords: str) -> Level:
     keys = Dataset()
-    keys.RequestedProcedureDescription = ""
-    values = ElementValues(Item(Order("pms", "1", Patient("P1", "Doe"), (procedure,)), procedure, step))
-    with pytest.raises(UnicodeEncodeError):
-        encoded_answer(compile_query(keys).root, values, explicit=True)
+    for keyword in keywords:
+        setattr(keys, keyword, "")
+    return compile_query(keys).root
+
+
+LISTS = st.sampled_from(
+    [
+        (),
+        ("ISO_IR 6",),
+        ("ISO_IR 100",),
+        ("ISO_IR 144", "ISO_IR 101"),
+        ("ISO 2022 IR 13", "ISO 2022 IR 87", "ISO 2022 IR 159"),
+        ("ISO 2022 IR 100", "ISO 2022 IR 149", "ISO 2022 IR 58"),
+        ("GBK",),
+        ("GB18030", "ISO_IR 100"),
+        ("ISO_IR 192",),
+    ]
+)
+TEXTS = st.text(
+    st.characters(exclude_characters="\\\0=", exclude_categories=["Cc", "Zl", "Zp"]), min_size=1, max_size=9
+)
+GROUPS = st.lists(TEXTS | st.text("aé^山Жﾔ홍똠小", max_size=9), min_size=1, max_size=3)
+
+
+@given(listed=LISTS, name=GROUPS.map("=".join).filter(len), description=TEXTS)
+def test_an_answer_says_the_text_or_that_it_was_transliterated(
+    listed: tuple[str, ...], name: str, description: str
+) -> None:
+    writer = AnswerWriter(True, choice_of(listed, ()))
+    asked = asked_for("PatientName", "RequestedProcedureDescription")
+    answer = writer.answer(asked, values_of(description, name))
+    read, terms, remarks = read_request(io.BytesIO(answer), "1.2.840.10008.1.2.1")
+    assert not remarks
+    assert {term for term in terms if term} <= set(listed or ("ISO_IR 100", "ISO_IR 192"))
+    written = repertoire(terms)
+    for keyword, vr, sent in (("PatientName", "PN", name), ("RequestedProcedureDescription", "LO", description)):
+        carried = all(map(written.carries, sent))
+        said = sent if carried else transliterated(sent, vr, written.carries)
+        assert str(read.get(keyword) or "").rstrip("= ") == said.rstrip("= ")
+        assert (keyword in writer.transliterated) is not carried
+        assert str(read.get(keyword)).count("?") <= sent.count("?")
+
+
+def test_half_a_surrogate_pair_fails_no_query() -> None:
+    writer = AnswerWriter(True, choice_of((), ()))
+    answer = writer.answer(asked_for("RequestedProcedureDescription"), values_of("view \ud83d"))
+    assert b"view _" in answer
+    assert writer.transliterated == {"RequestedProcedureDescription"}
+
+
+def test_what_is_refused_names_the_attribute_and_nothing_else() -> None:
+    writer = AnswerWriter(True, choice_of(("ISO_IR 100",), ()), refuses=True)
+    values = values_of("山田", "Müller")
+    assert "Müller".encode("latin-1") in writer.answer(asked_for("PatientName"), values)
+    with pytest.raises(
+        RefusedObject, match=r"^cannot encode RequestedProcedureDescription in this device's sets$"
+    ) as raised:
+        writer.answer(asked_for("PatientName", "RequestedProcedureDescription"), values)
+    assert raised.value.c_status == 0xC000
+    assert not writer.transliterated
+
+
+def test_an_answer_that_is_kept_is_of_one_profile_only() -> None:
+    """Devices that read different sets ask for the same item, in turn."""
+    values = values_of("Schädel", "Łukasz^Müller")
+    asked = asked_for("PatientName", "RequestedProcedureDescription")
+    choices = {
+        ("ISO_IR 192",): "Łukasz^Müller".encode(),
+        ("ISO_IR 101",): "Łukasz^Müller".encode("iso8859-2"),
+        ("ISO_IR 100",): "Lukasz^Müller".encode("latin-1"),
+        ("ISO_IR 6",): b"Lukasz^Muller",
+        (): "Łukasz^Müller".encode(),
+    }
+    for _ in range(3):
+        for listed, name in choices.items():
+            answer = AnswerWriter(True, choice_of(listed, ())).answer(asked, values)
+            assert name in answer
+            assert ("".join(listed).encode() in answer) is (listed != ("ISO_IR 6",))
+
+
+def test_what_is_kept_of_an_item_is_bounded_whatever_sets_are_named() -> None:
+    values = values_of("Schädel")
+    asked = asked_for("RequestedProcedureDescription")
+    sets = [(f"ISO_IR {number}",) for number in (100, 101, 109, 110, 148, 203)]
+    sets += [("", f"ISO 2022 IR {number}") for number in (100, 101, 109, 110, 148, 203)]
+    for named in sets * 2:
+        answer = AnswerWriter(True, choice_of((), named)).answer(asked, values)
+        assert "\\".join(named).encode() in answer
+        assert values.forms_kept <= 8
