@@ -7,25 +7,38 @@ but never has a value: it is returned with zero length and, as an optional key t
 CommentsOnTheScheduledProcedureStep and, after the protocol's own codes, SNOMED codes in ScheduledProtocolCodeSequence.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 from pydicom import config
-from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement, empty_value_for_VR
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import BaseTag
 
+from dicom_gateway.core.attribute import (
+    CODE,
+    ISSUER,
+    NAMED_ISSUER,
+    REFERENCE,
+    SINGLE_VALUE_ONLY,
+    WILDCARD_VRS,
+    Attribute,
+    empty,
+    plain,
+)
 from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
 from dicom_gateway.core.worklist_values import (
     Item,
+    accession_issuer,
+    admission_issuer,
     dicom_value,
     identifier_type,
     if_it_fits,
+    languages,
     neutered,
+    optional,
     procedure_description,
     protocol_codes,
     responsible_role,
@@ -33,87 +46,27 @@ from dicom_gateway.core.worklist_values import (
     step_description,
 )
 
-WILDCARD_VRS: Final = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})  # PS3.4 C.2.2.2.4
-SINGLE_VALUE_ONLY: Final = frozenset({"ScheduledStationAETitle", "Modality", "PatientID"})  # Table K.6-1
-_KINDS_OF_VR: Final = {
-    **dict.fromkeys(WILDCARD_VRS, "single, wildcard"),
-    "DA": "single, range",
-    "TM": "single, range",
-    "UI": "single, UID list",
-    "SQ": "sequence",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """One row. `source` takes the Item, or within a sequence what the sequence's own source gave for one item;
-    `origin` says in words where the value comes from; `omit_empty` leaves an empty one out of a built item (the
-    alternatives and extras of a code, which devices would copy empty into their images)."""
-
-    keyword: str
-    key: str  # R, O or - (never a matching key)
-    return_type: str
-    origin: str = ""
-    source: Callable[[Any], object] | None = None
-    nested: "tuple[Attribute, ...]" = ()
-    omit_empty: bool = False
-    tag: BaseTag = field(init=False)
-    vr: str = field(init=False)
-    children: "dict[int, Attribute]" = field(init=False, repr=False, hash=False)
-
-    def __post_init__(self) -> None:
-        tag = tag_for_keyword(self.keyword)
-        if tag is None:
-            raise ValueError(f"{self.keyword} is not in the data dictionary")
-        object.__setattr__(self, "tag", Tag(tag))
-        object.__setattr__(self, "vr", dictionary_VR(tag))
-        object.__setattr__(self, "children", {int(row.tag): row for row in self.nested})
-
-    @property
-    def matched(self) -> bool:
-        """Whether a value of this key narrows the answer."""
-        return self.source is not None and self.key != "-"
-
-    @property
-    def kinds(self) -> str:
-        """Return the kinds of matching offered beside universal matching, in words."""
-        if not self.matched:
-            return "universal only"
-        if self.keyword in SINGLE_VALUE_ONLY:
-            return "single (wildcard tolerated)"
-        return _KINDS_OF_VR.get(self.vr, "single")
-
-
-def _row(keyword: str, key: str, return_type: str, path: str, *, omit_empty: bool = False) -> Attribute:
-    """Return the row of a value that stands in the order at the dotted `path`."""
-    return Attribute(keyword, key, return_type, path, attrgetter(path), omit_empty=omit_empty)
-
-
-def _empty(keyword: str, key: str, return_type: str, *nested: Attribute, omit_empty: bool = False) -> Attribute:
-    return Attribute(keyword, key, return_type, "always empty", None, nested, omit_empty)
-
-
-_CODE: Final = (
-    _row("CodeValue", "O", "1C", "value"),
-    _row("CodingSchemeDesignator", "O", "1C", "scheme"),
-    _empty("CodingSchemeVersion", "O", "3", omit_empty=True),
-    _row("CodeMeaning", "O", "3", "meaning"),
-    _empty("LongCodeValue", "O", "1C", omit_empty=True),
-    _empty("URNCodeValue", "O", "1C", omit_empty=True),
-)
-_REFERENCE: Final = (_empty("ReferencedSOPClassUID", "O", "1"), _empty("ReferencedSOPInstanceUID", "O", "1"))
-_ISSUER: Final = (
-    _empty("LocalNamespaceEntityID", "O", "1C"),
-    _empty("UniversalEntityID", "O", "1C"),
-    _empty("UniversalEntityIDType", "O", "1C"),
-)
+__all__ = [
+    "ATTRIBUTES",
+    "ROOT",
+    "SINGLE_VALUE_ONLY",
+    "WILDCARD_VRS",
+    "WORKLIST",
+    "Attribute",
+    "Wanted",
+    "build_item",
+    "element",
+    "empty_element",
+    "markdown_table",
+    "wanted",
+]
 
 _STEP: Final = (
-    _row("ScheduledStationAETitle", "R", "1", "step.station_ae_titles"),
-    _row("ScheduledProcedureStepStartDate", "R", "1", "step.start"),
-    _row("ScheduledProcedureStepStartTime", "R", "1", "step.start"),
-    _row("Modality", "R", "1", "step.modality"),
-    _row("ScheduledPerformingPhysicianName", "R", "2", "step.performer"),
+    plain("ScheduledStationAETitle", "R", "1", "step.station_ae_titles"),
+    plain("ScheduledProcedureStepStartDate", "R", "1", "step.start"),
+    plain("ScheduledProcedureStepStartTime", "R", "1", "step.start"),
+    plain("Modality", "R", "1", "step.modality"),
+    plain("ScheduledPerformingPhysicianName", "R", "2", "step.performer"),
     Attribute(
         "ScheduledProcedureStepDescription",
         "O",
@@ -121,27 +74,25 @@ _STEP: Final = (
         "step.description; without it and protocol codes: the procedure's description, code meaning, the modality",
         step_description,
     ),
-    Attribute(
-        "ScheduledProtocolCodeSequence", "O", "1C", "step.protocol_codes, then step.teeth", protocol_codes, _CODE
-    ),
-    _row("ScheduledStationName", "O", "2", "step.station_name"),
-    _row("ScheduledProcedureStepLocation", "O", "2", "step.location"),
-    _row("ScheduledProcedureStepID", "O", "1", "step.id"),
-    _row("ScheduledProcedureStepStatus", "O", "3", "step.status"),
-    _empty("PreMedication", "O", "2C"),
-    _empty("RequestedContrastAgent", "O", "2C"),
+    Attribute("ScheduledProtocolCodeSequence", "O", "1C", "step.protocol_codes, then step.teeth", protocol_codes, CODE),
+    plain("ScheduledStationName", "O", "2", "step.station_name"),
+    plain("ScheduledProcedureStepLocation", "O", "2", "step.location"),
+    plain("ScheduledProcedureStepID", "O", "1", "step.id"),
+    plain("ScheduledProcedureStepStatus", "O", "3", "step.status"),
+    plain("PreMedication", "O", "2C", "step.pre_medication"),
+    plain("RequestedContrastAgent", "O", "2C", "step.contrast_agent"),
     Attribute("CommentsOnTheScheduledProcedureStep", "O", "3", "step.teeth as text", step_comments),
-    _empty("ScheduledProcedureStepEndDate", "O", "3"),
-    _empty("ScheduledProcedureStepEndTime", "O", "3"),
-    _empty("ReferencedDefinedProtocolSequence", "O", "3", *_REFERENCE),
-    _empty("ReferencedPerformedProtocolSequence", "O", "3", *_REFERENCE),
+    empty("ScheduledProcedureStepEndDate", "O", "3"),
+    empty("ScheduledProcedureStepEndTime", "O", "3"),
+    empty("ReferencedDefinedProtocolSequence", "O", "3", *REFERENCE),
+    empty("ReferencedPerformedProtocolSequence", "O", "3", *REFERENCE),
 )
 
 _PATIENT: Final = (
-    _row("PatientName", "R", "1", "order.patient.name"),
-    _row("PatientID", "R", "1", "order.patient.id"),
-    _row("IssuerOfPatientID", "O", "3", "order.patient.issuer"),
-    _empty("IssuerOfPatientIDQualifiersSequence", "O", "3", _ISSUER[1], _ISSUER[2]),
+    plain("PatientName", "R", "1", "order.patient.name"),
+    plain("PatientID", "R", "1", "order.patient.id"),
+    plain("IssuerOfPatientID", "O", "3", "order.patient.issuer"),
+    empty("IssuerOfPatientIDQualifiersSequence", "O", "3", ISSUER[1], ISSUER[2]),
     Attribute(
         "OtherPatientIDsSequence",
         "O",
@@ -149,50 +100,83 @@ _PATIENT: Final = (
         "order.patient.other_ids",
         attrgetter("order.patient.other_ids"),
         (
-            _row("PatientID", "O", "1", "id"),
-            _row("IssuerOfPatientID", "O", "3", "issuer", omit_empty=True),
+            plain("PatientID", "O", "1", "id"),
+            plain("IssuerOfPatientID", "O", "3", "issuer", omit_empty=True),
             Attribute("TypeOfPatientID", "O", "1", "type: microchip RFID, barcode BARCODE, else TEXT", identifier_type),
         ),
     ),
-    _empty("OtherPatientNames", "O", "3"),
-    _row("PatientBirthDate", "O", "2", "order.patient.birth_date"),
-    _row("PatientSex", "O", "2", "order.patient.sex"),
-    _empty("PatientAge", "O", "3"),
-    _row("PatientSize", "O", "3", "order.patient.size_m"),
-    _row("PatientWeight", "O", "2", "order.patient.weight_kg"),
-    _empty("PatientPrimaryLanguageCodeSequence", "O", "3", *_CODE),
-    _row("ConfidentialityConstraintOnPatientDataDescription", "O", "2", "order.confidentiality"),
-    _empty("PatientComments", "O", "3"),
-    _row("PatientState", "O", "2", "order.patient.state"),
-    _row("PregnancyStatus", "O", "2", "order.patient.pregnancy_status"),
-    _row("MedicalAlerts", "O", "2", "order.patient.medical_alerts"),
-    _row("Allergies", "O", "2", "order.patient.allergies"),
-    _row("SpecialNeeds", "O", "2", "order.patient.special_needs"),
-    _empty("PertinentDocumentsSequence", "-", "3", *_REFERENCE),
-    _empty("CurrentPatientLocation", "O", "2"),
-    _empty("ReferencedPatientSequence", "O", "2", *_REFERENCE),
+    empty("OtherPatientNames", "O", "3"),
+    plain("PatientBirthDate", "O", "2", "order.patient.birth_date"),
+    plain("PatientSex", "O", "2", "order.patient.sex"),
+    empty("PatientAge", "O", "3"),
+    plain("PatientSize", "O", "3", "order.patient.size_m"),
+    plain("PatientWeight", "O", "2", "order.patient.weight_kg"),
+    Attribute(
+        "PatientPrimaryLanguageCodeSequence", "O", "3", "order.patient.languages, scheme RFC5646", languages, CODE
+    ),
+    plain("ConfidentialityConstraintOnPatientDataDescription", "O", "2", "order.confidentiality"),
+    plain("PatientComments", "O", "3", "order.patient.comments"),
+    plain("PatientState", "O", "2", "order.patient.state"),
+    plain("PregnancyStatus", "O", "2", "order.patient.pregnancy_status"),
+    plain("MedicalAlerts", "O", "2", "order.patient.medical_alerts"),
+    plain("Allergies", "O", "2", "order.patient.allergies"),
+    plain("SpecialNeeds", "O", "2", "order.patient.special_needs"),
+    empty("PertinentDocumentsSequence", "-", "3", *REFERENCE),
+    plain("CurrentPatientLocation", "O", "2", "order.patient_location"),
+    empty("ReferencedPatientSequence", "O", "2", *REFERENCE),
 )
 
 _ANIMAL: Final = (
-    _row("PatientSpeciesDescription", "O", "3", "order.patient.species"),
-    _empty("PatientSpeciesCodeSequence", "O", "3", *_CODE),
+    plain("PatientSpeciesDescription", "O", "3", "order.patient.species"),
+    Attribute(
+        "PatientSpeciesCodeSequence",
+        "O",
+        "3",
+        "order.patient.species_code, sent or known by its words (CID 7454)",
+        optional("order.patient.species_code"),
+        CODE,
+    ),
     Attribute("PatientSexNeutered", "O", "3", "order.patient.neutered: ALTERED or UNALTERED", neutered),
-    _row("PatientBreedDescription", "O", "3", "order.patient.breed"),
-    _empty("PatientBreedCodeSequence", "O", "3", *_CODE),
-    _empty(
+    plain("PatientBreedDescription", "O", "3", "order.patient.breed"),
+    Attribute(
+        "PatientBreedCodeSequence",
+        "O",
+        "3",
+        "order.patient.breed_codes, sent or known by the breed's name (CID 7480)",
+        attrgetter("order.patient.breed_codes"),
+        CODE,
+    ),
+    Attribute(
         "BreedRegistrationSequence",
         "O",
         "3",
-        _empty("BreedRegistrationNumber", "O", "1"),
-        _empty("BreedRegistryCodeSequence", "O", "1", *_CODE),
+        "order.patient.breed_registrations",
+        attrgetter("order.patient.breed_registrations"),
+        (
+            plain("BreedRegistrationNumber", "O", "1", "number"),
+            Attribute(
+                "BreedRegistryCodeSequence",
+                "O",
+                "1",
+                "registry_code, sent or known by the registry's name (CID 7481)",
+                optional("registry_code"),
+                CODE,
+            ),
+        ),
     ),
-    _row("ResponsiblePerson", "O", "3", "order.patient.responsible_person"),
-    Attribute("ResponsiblePersonRole", "O", "3", "OWNER with a responsible person", responsible_role),
-    _row("ResponsibleOrganization", "O", "3", "order.patient.responsible_organization"),
+    plain("ResponsiblePerson", "O", "3", "order.patient.responsible_person"),
+    Attribute(
+        "ResponsiblePersonRole",
+        "O",
+        "3",
+        "order.patient.responsible_person_role; without it OWNER for the responsible person of an animal",
+        responsible_role,
+    ),
+    plain("ResponsibleOrganization", "O", "3", "order.patient.responsible_organization"),
 )
 
 _PROCEDURE: Final = (
-    _row("RequestedProcedureID", "O", "1", "procedure.id"),
+    plain("RequestedProcedureID", "O", "1", "procedure.id"),
     Attribute(
         "RequestedProcedureDescription",
         "O",
@@ -206,28 +190,35 @@ _PROCEDURE: Final = (
         "1C",
         "procedure.code",
         lambda item: (item.procedure.code,) if item.procedure.code else (),
-        _CODE,
+        CODE,
     ),
-    _row("StudyInstanceUID", "O", "1", "procedure.study_instance_uid"),
-    _empty("StudyDate", "O", "3"),
-    _empty("StudyTime", "O", "3"),
-    _empty("ReferencedStudySequence", "O", "2", *_REFERENCE),
-    _row("RequestedProcedurePriority", "O", "2", "order.priority"),
-    _empty("PatientTransportArrangements", "O", "2"),
-    _row("ReasonForTheRequestedProcedure", "O", "3", "order.reason"),
-    _empty("ReasonForRequestedProcedureCodeSequence", "O", "3", *_CODE),
-    _empty("RequestedProcedureComments", "O", "3"),
-    _empty("RequestedProcedureLocation", "O", "3"),
-    _empty("ConfidentialityCode", "O", "3"),
-    _empty("ReportingPriority", "O", "3"),
+    plain("StudyInstanceUID", "O", "1", "procedure.study_instance_uid"),
+    empty("StudyDate", "O", "3"),
+    empty("StudyTime", "O", "3"),
+    empty("ReferencedStudySequence", "O", "2", *REFERENCE),
+    plain("RequestedProcedurePriority", "O", "2", "order.priority"),
+    plain("PatientTransportArrangements", "O", "2", "procedure.transport"),
+    plain("ReasonForTheRequestedProcedure", "O", "3", "order.reason"),
+    empty("ReasonForRequestedProcedureCodeSequence", "O", "3", *CODE),
+    plain("RequestedProcedureComments", "O", "3", "procedure.comments"),
+    empty("RequestedProcedureLocation", "O", "3"),
+    empty("ConfidentialityCode", "O", "3"),
+    empty("ReportingPriority", "O", "3"),
 )
 
 _ORDER: Final = (
-    _row("AccessionNumber", "O", "2", "order.accession_number"),
-    _empty("IssuerOfAccessionNumberSequence", "O", "3", *_ISSUER),
-    _row("RequestingPhysician", "O", "2", "order.requesting_physician"),
-    _row("ReferringPhysicianName", "O", "2", "order.referring_physician"),
-    _empty("RequestingService", "O", "3"),
+    plain("AccessionNumber", "O", "2", "order.accession_number"),
+    Attribute(
+        "IssuerOfAccessionNumberSequence",
+        "O",
+        "3",
+        "order.accession_number_issuer, unless the number was minted",
+        accession_issuer,
+        NAMED_ISSUER,
+    ),
+    plain("RequestingPhysician", "O", "2", "order.requesting_physician"),
+    plain("ReferringPhysicianName", "O", "2", "order.referring_physician"),
+    empty("RequestingService", "O", "3"),
     Attribute(
         "PlacerOrderNumberImagingServiceRequest",
         "O",
@@ -242,14 +233,14 @@ _ORDER: Final = (
         "order.filler_order_number, up to 64 characters",
         if_it_fits("order.filler_order_number"),
     ),
-    _empty("OrderPlacerIdentifierSequence", "O", "3", *_ISSUER),
-    _empty("OrderFillerIdentifierSequence", "O", "3", *_ISSUER),
-    _empty("ImagingServiceRequestComments", "O", "3"),
-    _row("AdmissionID", "O", "2", "order.admission_id"),
-    _empty("IssuerOfAdmissionIDSequence", "O", "3", *_ISSUER),
-    _empty("AdmittingDiagnosesDescription", "O", "3"),
-    _empty("InstitutionName", "O", "3"),
-    _empty("InstitutionalDepartmentName", "O", "3"),
+    empty("OrderPlacerIdentifierSequence", "O", "3", *ISSUER),
+    empty("OrderFillerIdentifierSequence", "O", "3", *ISSUER),
+    empty("ImagingServiceRequestComments", "O", "3"),
+    plain("AdmissionID", "O", "2", "order.admission_id"),
+    Attribute("IssuerOfAdmissionIDSequence", "O", "3", "order.admission_id_issuer", admission_issuer, NAMED_ISSUER),
+    empty("AdmittingDiagnosesDescription", "O", "3"),
+    plain("InstitutionName", "O", "3", "order.institution"),
+    plain("InstitutionalDepartmentName", "O", "3", "order.department"),
 )
 
 WORKLIST: Final = Attribute(

@@ -4,19 +4,18 @@ An id that is too long for SH is not refused: a short one is minted and the orig
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError
 
 from dicom_gateway.core.local_time import localise
-from dicom_gateway.core.model import Code, Order, OtherPatientID, Patient, RequestedProcedure, ScheduledStep
+from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
 from dicom_gateway.core.order_fields import (
     AeTitle,
     AnyId,
-    BirthDate,
+    LongText,
     Modality,
-    NoneIsEmpty,
     NoneIsNoItem,
     Number,
     PersonName,
@@ -24,9 +23,9 @@ from dicom_gateway.core.order_fields import (
     Start,
     Text,
     Tooth,
-    Truth,
     Uid,
 )
+from dicom_gateway.core.patient_document import CodeDocument, Document, PatientDocument
 from dicom_gateway.core.refusals import refusals
 from dicom_gateway.core.status import StepStatus
 from dicom_gateway.core.teeth import parse_teeth
@@ -35,70 +34,10 @@ from dicom_gateway.errors import InvalidDocument, InvalidValue
 _OWN_WORDS = {"extra_forbidden": "is not a field of an order"}
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    read_only: ClassVar[frozenset[str]] = frozenset()  # what an answer adds; ignored when it is sent back
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_read_only(cls, value: Any) -> Any:
-        if isinstance(value, dict) and cls.read_only & value.keys():
-            return {key: item for key, item in value.items() if key not in cls.read_only}
-        return value
-
-
-class CodeDocument(_Document):
-    """A coded concept."""
-
-    value: Annotated[ShortText, Field(min_length=1)]
-    scheme: Annotated[ShortText, Field(min_length=1)]
-    meaning: Text = ""
-
-    def to_code(self) -> Code:
-        """Return the core value."""
-        return Code(self.value, self.scheme, self.meaning)
-
-
-class OtherIdDocument(_Document):
-    """Another identifier of the patient."""
-
-    id: Annotated[Text, Field(min_length=1)]
-    type: ShortText = ""
-    issuer: Text = ""
-
-
-class PatientDocument(_Document):
-    """A person or an animal."""
-
-    id: Annotated[Text, Field(min_length=1)]
-    issuer: Text = ""
-    name: Annotated[PersonName, Field(min_length=1)]
-    birth_date: BirthDate = None
-    sex: Annotated[Literal["M", "F", "O", ""], NoneIsEmpty] = ""
-    weight_kg: Annotated[Annotated[float, Field(gt=0, lt=100_000)] | None, Number] = None
-    size_m: Annotated[Annotated[float, Field(gt=0, lt=100)] | None, Number] = None
-    species: Text = ""
-    breed: Text = ""
-    neutered: Truth = None
-    responsible_person: PersonName = ""
-    responsible_organization: Text = ""
-    other_ids: Annotated[tuple[OtherIdDocument, ...], Field(max_length=50), NoneIsNoItem] = ()
-    medical_alerts: Annotated[tuple[Text, ...], Field(max_length=50), NoneIsNoItem] = ()
-    allergies: Annotated[tuple[Text, ...], Field(max_length=50), NoneIsNoItem] = ()
-    special_needs: Text = ""
-    state: Text = ""
-    pregnancy_status: Annotated[Annotated[int, Field(ge=1, le=4)] | None, Number] = None
-
-    def to_patient(self) -> Patient:
-        """Return the core value."""
-        fields = self.model_dump(exclude={"other_ids"})
-        return Patient(**fields, other_ids=tuple(OtherPatientID(**item.model_dump()) for item in self.other_ids))
-
-
-class StepDocument(_Document):
+class StepDocument(Document):
     """One scheduled procedure step."""
 
-    read_only = frozenset({"original_id"})
+    read_only = frozenset({"original_id", "served"})
     id: AnyId = ""
     modality: Modality
     station_ae_titles: Annotated[tuple[AeTitle, ...], Field(max_length=32), NoneIsNoItem] = ()
@@ -112,6 +51,8 @@ class StepDocument(_Document):
     tooth_system: Annotated[
         Literal["fdi", "universal"], BeforeValidator(lambda value: "fdi" if value is None else value)
     ] = "fdi"
+    pre_medication: Text = ""
+    contrast_agent: Text = ""
     expected_instances: Annotated[Annotated[int, Field(ge=0, le=100_000)] | None, Number] = None
     status: ShortText = ""
 
@@ -130,23 +71,27 @@ class StepDocument(_Document):
             performer=self.performer,
             protocol_codes=tuple(code.to_code() for code in self.protocol_codes),
             teeth=parse_teeth(self.teeth, self.tooth_system),
+            pre_medication=self.pre_medication,
+            contrast_agent=self.contrast_agent,
             expected_instances=self.expected_instances,
             status=StepStatus.CANCELED if self.status == StepStatus.CANCELED else StepStatus.SCHEDULED,
         )
 
 
-class ProcedureDocument(_Document):
+class ProcedureDocument(Document):
     """One requested procedure: one study."""
 
     read_only = frozenset({"original_id"})
     id: AnyId = ""
     code: CodeDocument | None = None
     description: Text = ""
+    comments: LongText = ""
+    transport: Text = ""
     study_instance_uid: Uid = ""
     steps: Annotated[tuple[StepDocument, ...], Field(min_length=1, max_length=50)]
 
 
-class OrderDocument(_Document):
+class OrderDocument(Document):
     """An order: one patient, one or more requested procedures with their steps."""
 
     read_only = frozenset({"id", "status", "version", "created_at", "original_accession_number"})
@@ -155,6 +100,7 @@ class OrderDocument(_Document):
     placer_order_number: Annotated[AnyId, Field(min_length=1)]
     filler_order_number: AnyId = ""
     accession_number: AnyId = ""
+    accession_number_issuer: Text = ""
     priority: Annotated[
         Literal["STAT", "HIGH", "ROUTINE", "MEDIUM", "LOW"],
         BeforeValidator(lambda value: "ROUTINE" if value is None else value),
@@ -163,6 +109,10 @@ class OrderDocument(_Document):
     requesting_physician: PersonName = ""
     reason: Text = ""
     admission_id: Text = ""
+    admission_id_issuer: Text = ""
+    patient_location: Text = ""
+    institution: Text = ""
+    department: Text = ""
     confidentiality: Text = ""
     patient: PatientDocument
     procedures: Annotated[tuple[ProcedureDocument, ...], Field(min_length=1, max_length=50)]
@@ -199,6 +149,8 @@ def to_order(parsed: OrderDocument, zone: ZoneInfo) -> Order:
                 id=procedure.id,
                 code=code,
                 description=procedure.description,
+                comments=procedure.comments,
+                transport=procedure.transport,
                 study_instance_uid=procedure.study_instance_uid,
                 steps=tuple(steps),
             )
@@ -206,4 +158,6 @@ def to_order(parsed: OrderDocument, zone: ZoneInfo) -> Order:
     if errors:
         raise InvalidDocument(errors)
     flat = parsed.model_dump(exclude={"patient", "procedures"})
+    if not parsed.accession_number:  # the gateway mints one, which is not the issuer's
+        flat["accession_number_issuer"] = ""
     return Order(**flat, patient=parsed.patient.to_patient(), procedures=tuple(procedures))

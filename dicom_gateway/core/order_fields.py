@@ -23,11 +23,14 @@ from dicom_gateway.core.identifiers import (
 EARLIEST_BIRTH = date(1850, 1, 1)
 UID_LENGTH = 64
 NUMBER_LENGTH = 200  # of what a PMS calls its own things
+LT_LENGTH = 10240
 
 _UID_PATTERN = r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*"  # PS3.5 9.1; what a device sends is taken as it is
 _UID = re.compile(_UID_PATTERN)
 _CODE_STRING_PATTERN = "[A-Z0-9 _]+"
 _CODE_STRING = re.compile(_CODE_STRING_PATTERN)
+_LANGUAGE_PATTERN = "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+_LANGUAGE = re.compile(_LANGUAGE_PATTERN)
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ISO_START = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
 
@@ -73,6 +76,21 @@ def _code_string(value: str) -> str:
     if len(value) > SH_LENGTH or _CODE_STRING.fullmatch(value) is None:
         raise ValueError("must be a DICOM code such as DX: 1 to 16 capital letters, digits, spaces or underscores")
     return value
+
+
+def _role(value: str) -> str:
+    return _code_string(value.upper()) if value.strip() else ""
+
+
+def _language(value: str) -> str:
+    value = value.strip()
+    if len(value) > SH_LENGTH or _LANGUAGE.fullmatch(value) is None:
+        raise ValueError("must be a language tag such as de or fr-CH (RFC 5646)")
+    return value
+
+
+def _remarks(value: str) -> str:
+    return "\n".join(_plain(line) for line in value.strip().splitlines())
 
 
 def _birth_date(value: object, info: ValidationInfo) -> date | None:
@@ -136,10 +154,13 @@ NoneIsNoItem = BeforeValidator(_none_is_no_item)
 
 Text = Annotated[str, Field(max_length=LO_LENGTH), AfterValidator(_plain), NoneIsEmpty]
 ShortText = Annotated[str, Field(max_length=SH_LENGTH), AfterValidator(_plain), NoneIsEmpty]
+LongText = Annotated[str, Field(max_length=LT_LENGTH), AfterValidator(_remarks), NoneIsEmpty]
 AnyId = Annotated[str, Field(max_length=NUMBER_LENGTH), AfterValidator(_plain), NoneIsEmpty]
 PersonName = Annotated[str, Field(max_length=3 * PN_GROUP_LENGTH + 2), AfterValidator(_person_name), NoneIsEmpty]
 Uid = Annotated[str, AfterValidator(_uid), NoneIsEmpty, _text_schema(UID_LENGTH, _UID_PATTERN)]
 Modality = Annotated[str, AfterValidator(_code_string), _text_schema(SH_LENGTH, _CODE_STRING_PATTERN)]
+Role = Annotated[str, AfterValidator(_role), NoneIsEmpty, _text_schema(SH_LENGTH, "[A-Za-z0-9 _]*")]
+Language = Annotated[str, AfterValidator(_language), _text_schema(SH_LENGTH, _LANGUAGE_PATTERN)]
 AeTitle = Annotated[str, AfterValidator(_ae_title), _text_schema(SH_LENGTH, r"[ -\[\]-~]+")]
 Tooth = Annotated[str, Field(max_length=8), _text_schema(2, "([1-8][1-8]|[1-9]|[12][0-9]|3[0-2]|[A-Ta-t])")]
 BirthDate = Annotated[date | None, BeforeValidator(_birth_date)]

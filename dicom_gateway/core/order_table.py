@@ -4,7 +4,8 @@ The CSV header names the fields of the order document: `patient.id`, `procedure.
 are separated by commas, semicolons or tabs. Rows of the same source and placer order number are one order, and say the
 same of it in every other column; within it, rows of the same procedure (all its columns alike) are one procedure.
 Lists are separated by `|`; empty cells are absent. A cell of a number or a truth value becomes one here, because the
-order document takes text for neither.
+order document takes text for neither. `patient.microchip` and `patient.tattoo` are items of `other_ids`, and
+`patient.breed_registration` is the only one of `breed_registrations`.
 """
 
 import csv
@@ -17,16 +18,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from dicom_gateway.core.identifiers import printable
-from dicom_gateway.core.order_document import (
-    CodeDocument,
-    OrderDocument,
-    PatientDocument,
-    ProcedureDocument,
-    StepDocument,
-)
+from dicom_gateway.core.order_document import OrderDocument, ProcedureDocument, StepDocument
+from dicom_gateway.core.patient_document import BreedRegistrationDocument, CodeDocument, PatientDocument
 from dicom_gateway.errors import InvalidValue
 
-LISTS = frozenset({"step.station_ae_titles", "step.teeth", "patient.medical_alerts", "patient.allergies"})
+LISTS = frozenset(
+    {"step.station_ae_titles", "step.teeth", "patient.medical_alerts", "patient.allergies", "patient.languages"}
+)
+IDENTIFIERS = {"patient.microchip": "microchip", "patient.tattoo": "tattoo"}  # column -> type of an item of other_ids
 NUMBERS = frozenset({"patient.weight_kg", "patient.size_m", "patient.pregnancy_status", "step.expected_instances"})
 TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True) | dict.fromkeys(
     ("false", "f", "no", "n", "off", "0"), False
@@ -35,14 +34,28 @@ SEPARATORS = ",;\t"
 _MODELS: dict[str, type[BaseModel]] = {
     "": OrderDocument,
     "patient.": PatientDocument,
+    "patient.species_code.": CodeDocument,
+    "patient.breed_registration.": BreedRegistrationDocument,
     "procedure.": ProcedureDocument,
     "procedure.code.": CodeDocument,
     "step.": StepDocument,
 }
 _HOLD_FIELDS = frozenset(
-    {"patient", "procedures", "procedure.steps", "procedure.code", "patient.other_ids", "step.protocol_codes"}
+    {
+        "patient",
+        "procedures",
+        "procedure.steps",
+        "procedure.code",
+        "patient.other_ids",
+        "patient.species_code",
+        "patient.breed_codes",
+        "patient.breed_registrations",
+        "patient.breed_registration.registry_code",
+        "step.protocol_codes",
+    }
 )
-COLUMNS = frozenset(prefix + name for prefix, model in _MODELS.items() for name in model.model_fields) - _HOLD_FIELDS
+_FIELDS = frozenset(prefix + name for prefix, model in _MODELS.items() for name in model.model_fields) - _HOLD_FIELDS
+COLUMNS = _FIELDS | IDENTIFIERS.keys()
 
 Document = dict[str, Any]
 Cells = dict[str, str]  # by column, those that are not empty
@@ -147,11 +160,17 @@ def _row_document(cells: Cells) -> Document:
     """Return the order that one row describes: one procedure with one step."""
     document: Document = {}
     for name, cell in cells.items():
+        if name in IDENTIFIERS:
+            identifiers = document.setdefault("patient", {}).setdefault("other_ids", [])
+            identifiers.append({"id": cell, "type": IDENTIFIERS[name]})
+            continue
         target = document
         *path, last = name.split(".")
         for part in path:
             target = target.setdefault(part, {})
         target[last] = _value(name, cell)
+    if registration := document.get("patient", {}).pop("breed_registration", None):
+        document["patient"]["breed_registrations"] = [registration]
     procedure = document.pop("procedure", {})
     procedure["steps"] = [document.pop("step", {})]
     document["procedures"] = [procedure]

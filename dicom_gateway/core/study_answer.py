@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dicom_gateway.core.envelope import describe_instance
+from dicom_gateway.core.envelope import animal_of, describe_instance
 from dicom_gateway.core.local_time import iso_utc
 from dicom_gateway.core.model import Instance, Study
 
@@ -33,7 +33,10 @@ def study_summary(study: Study) -> dict[str, Any]:
 
 def study_document(study: Study, instances: Iterable[Instance], public_url: str) -> dict[str, Any]:
     """Return a study with its series, instances and their versions; links begin with `public_url`."""
-    return {**study_summary(study), "series": _series(instances, public_url)}
+    instances = list(instances)
+    summary = study_summary(study)
+    patient = summary["patient"] | animal_of(one.header for one in instances if one.current)
+    return {**summary, "patient": patient, "series": _series(instances, public_url)}
 
 
 def in_series(instances: Iterable[Instance]) -> list[list[list[Instance]]]:

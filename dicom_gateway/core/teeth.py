@@ -1,8 +1,8 @@
-"""Teeth: FDI (ISO 3950), Universal (ADA) and SNOMED CT (PS3.16 CID 4018 permanent, CID 4019 deciduous).
+"""Teeth: FDI (ISO 3950), Universal (ADA) and SNOMED (PS3.16 CID 4018 permanent, 4019 deciduous, 4025 supernumerary).
 
 Inside the gateway a tooth is its two FDI digits: quadrant (1 to 4 permanent, 5 to 8 deciduous, from the patient's
-upper right, clockwise as seen by the dentist), then the position from the midline. Supernumerary teeth (CID 4025)
-have no FDI number and are not covered.
+upper right, clockwise as seen by the dentist), then the position from the midline. A supernumerary tooth has no FDI
+number: it is known by the tooth that it stands beside; its Universal number is that tooth's plus 50, or with an S.
 """
 
 from collections.abc import Callable, Iterable
@@ -69,13 +69,13 @@ def _jaw(quadrants: str, size: int) -> list[str]:
 
 
 _CODES: Final = _codes()
-_FDI_OF_CODE: Final = {code.value: fdi for fdi, code in _CODES.items()}
 # Universal counts along the upper jaw from the patient's right to left, then back along the lower jaw.
 _FDI_OF_UNIVERSAL: Final = {
     **{str(n): fdi for n, fdi in enumerate(_jaw("12", 8) + _jaw("43", 8)[::-1], 1)},
     **dict(zip("ABCDEFGHIJKLMNOPQRST", _jaw("56", 5) + _jaw("87", 5)[::-1], strict=True)),
 }
 _UNIVERSAL_OF_FDI: Final = {fdi: universal for universal, fdi in _FDI_OF_UNIVERSAL.items()}
+_JAWS: Final = (_jaw("12", 8), _jaw("43", 8), _jaw("56", 5), _jaw("87", 5))
 
 FDI_TEETH: Final = tuple(_CODES)
 
@@ -108,12 +108,26 @@ def parse_teeth(values: Iterable[str], system: str = "fdi") -> tuple[str, ...]:
     return tuple(teeth)
 
 
-def universal_tooth(fdi: str) -> str:
-    """Return the Universal number or letter of a tooth ("36" -> "19"); raise InvalidValue if there is none."""
+def universal_tooth(fdi: str, supernumerary: bool = False) -> str:
+    """Return the Universal number or letter of a tooth ("36" -> "19"), or of a supernumerary one beside it ("69");
+    raise InvalidValue if there is no such tooth."""
     try:
-        return _UNIVERSAL_OF_FDI[fdi]
+        universal = _UNIVERSAL_OF_FDI[fdi]
     except KeyError:
         raise InvalidValue(f"{fdi!r} is not a tooth", "teeth") from None
+    if not supernumerary:
+        return universal
+    return str(int(universal) + 50) if universal.isdigit() else f"{universal}S"
+
+
+def adjacent_teeth(first: str, last: str) -> tuple[str, ...]:
+    """Return the teeth from one to another along their jaw, both included, in that direction; none when they are not
+    of one jaw and one dentition."""
+    for jaw in _JAWS:
+        if first in jaw and last in jaw:
+            start, end = jaw.index(first), jaw.index(last)
+            return tuple(jaw[start : end + 1] if start <= end else jaw[end : start + 1][::-1])
+    return ()
 
 
 def tooth_code(fdi: str) -> Code:
@@ -122,8 +136,3 @@ def tooth_code(fdi: str) -> Code:
         return _CODES[fdi]
     except KeyError:
         raise InvalidValue(f"{fdi!r} is not a tooth", "teeth") from None
-
-
-def tooth_of_code(value: str, scheme: str) -> str | None:
-    """Return the FDI number that a code names, or None: an image's anatomy is often something else."""
-    return _FDI_OF_CODE.get(value) if scheme == "SCT" else None

@@ -13,6 +13,38 @@ from dicom_gateway.core.model import Code, Order, OtherPatientID, RequestedProce
 from dicom_gateway.core.teeth import tooth_code
 
 _LONG_STRING: Final = 64  # characters of an LO
+_LANGUAGES: Final = {
+    "ar": "Arabic",
+    "cs": "Czech",
+    "da": "Danish",
+    "de": "German",
+    "el": "Greek",
+    "en": "English",
+    "es": "Spanish",
+    "fi": "Finnish",
+    "fr": "French",
+    "he": "Hebrew",
+    "hu": "Hungarian",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "nl": "Dutch",
+    "no": "Norwegian",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ro": "Romanian",
+    "ru": "Russian",
+    "sv": "Swedish",
+    "tr": "Turkish",
+    "uk": "Ukrainian",
+    "zh": "Chinese",
+}
+
+
+class Issuer(NamedTuple):
+    """Who gave an identifier (PS3.3 10.14): a name that the practice uses."""
+
+    name: str
 
 
 class Item(NamedTuple):
@@ -55,8 +87,44 @@ def neutered(item: Item) -> str:
 
 
 def responsible_role(item: Item) -> str:
-    """Return ResponsiblePersonRole, which only a responsible person has."""
-    return "OWNER" if item.order.patient.responsible_person else ""
+    """Return ResponsiblePersonRole, which only a responsible person has: without a word from the order the owner of an
+    animal, and nothing for a person, whose parent or guardian it may be."""
+    patient = item.order.patient
+    if not patient.responsible_person:
+        return ""
+    return patient.responsible_person_role or ("OWNER" if patient.is_animal else "")
+
+
+def languages(item: Item) -> tuple[Code, ...]:
+    """Return the patient's languages as codes (PS3.16 CID 5000), named by the table above or else by their tags."""
+    tags = item.order.patient.languages
+    return tuple(Code(tag, "RFC5646", _LANGUAGES.get(tag.split("-")[0].lower(), tag)) for tag in tags)
+
+
+def accession_issuer(item: Item) -> tuple[Issuer, ...]:
+    """Return who gave the accession number; nobody when devices see a shorter one that was minted for it."""
+    order = item.order
+    return _issuer("" if order.original_accession_number else order.accession_number_issuer)
+
+
+def admission_issuer(item: Item) -> tuple[Issuer, ...]:
+    """Return who gave the admission id."""
+    return _issuer(item.order.admission_id_issuer if item.order.admission_id else "")
+
+
+def _issuer(name: str) -> tuple[Issuer, ...]:
+    return (Issuer(name),) if name else ()
+
+
+def optional(path: str) -> Callable[[Any], tuple[object, ...]]:
+    """Return what stands at `path` as the only item of a sequence, none when nothing does."""
+    get = attrgetter(path)
+
+    def source(context: Any) -> tuple[object, ...]:
+        found = get(context)
+        return () if found is None else (found,)
+
+    return source
 
 
 def identifier_type(other: OtherPatientID) -> str:

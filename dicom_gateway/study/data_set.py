@@ -115,6 +115,13 @@ class DataSet:
             return self._bad(keyword, "")
         return padded(self._character_set.decode(element.value()).partition("\\")[0])
 
+    def words(self, keyword: str) -> str:
+        """Return a text for people, as much of it as fits, with whatever values it has."""
+        element = self.element(keyword)
+        if element is None or element.undefined:
+            return ""
+        return padded(self._character_set.decode(element.value()[:MAX_TEXT]))
+
     def parsed(self, keyword: str, parse: Callable[[str], T], empty: T) -> T:
         """Return parse(text), or `empty` and a flag where it raises ValueError."""
         text = self.text(keyword)
@@ -136,14 +143,15 @@ class DataSet:
         values = numbers(element, vr)
         return int(values[0]) if len(values) == 1 else self._bad(keyword, None)
 
+    def code(self) -> Code | None:
+        """Return the code that this item is, None when it has neither value nor meaning (PS3.3 8.8)."""
+        value = self.text("CodeValue") or self.text("LongCodeValue") or self.text("URNCodeValue")
+        meaning = self.text("CodeMeaning")
+        return Code(value, self.text("CodingSchemeDesignator"), meaning) if value or meaning else None
+
     def codes(self, keyword: str) -> list[Code]:
-        """Return the items of a code sequence that have a value or a meaning (PS3.3 8.8)."""
-        return [
-            Code(value, item.text("CodingSchemeDesignator"), item.text("CodeMeaning"))
-            for item in self.items(keyword)
-            if (value := item.text("CodeValue") or item.text("LongCodeValue") or item.text("URNCodeValue"))
-            or item.text("CodeMeaning")
-        ]
+        """Return the items of a code sequence that have a value or a meaning."""
+        return [code for item in self.items(keyword) if (code := item.code()) is not None]
 
     def _bad(self, keyword: str, empty: T) -> T:
         self.flags.add(f"bad_value:{keyword}")

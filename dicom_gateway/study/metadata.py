@@ -1,4 +1,5 @@
-"""What a received object says of itself: ONE table from attribute to the way it is read (PS3.3 C.7, C.8.11, 10.6).
+"""What a received object says of itself: ONE table from attribute to the way it is read (PS3.3 C.7, 10.6). What the
+image shows (teeth, view, region, side) is in anatomy.py.
 
 Nothing in a data set makes this fail: a bad value is given as empty and flagged. The flags are those of data_set.py,
 scan.py's `encoding_mismatch`, and `leading_zero_uid`, `pixel_data_length`, `pixel_description`.
@@ -6,14 +7,14 @@ scan.py's `encoding_mismatch`, and `leading_zero_uid`, `pixel_data_length`, `pix
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from pydicom.uid import KeyObjectSelectionDocumentStorage
 
 from dicom_gateway.core.model import InstanceHeader, StepReference
-from dicom_gateway.core.teeth import tooth_of_code
 from dicom_gateway.errors import RefusedObject
+from dicom_gateway.study.anatomy import read_anatomy, read_breed, read_neutered, read_species
 from dicom_gateway.study.data_set import (
     DataSet,
     Flags,
@@ -22,17 +23,13 @@ from dicom_gateway.study.data_set import (
     parse_date,
     parse_time,
 )
-from dicom_gateway.study.dicom_json import full_metadata
 from dicom_gateway.study.elements import elements
 from dicom_gateway.study.encoding import UNDEFINED, Source, encoding_of, view_of
 from dicom_gateway.study.pixel_length import PixelDescription, native_length
 
-__all__ = ["FIELDS", "Field", "full_metadata", "read_header"]
-
 _LEADING_ZERO: Final = re.compile(r"(^|\.)0[0-9]")  # PS3.5 9.1 forbids it; everyday all the same
 _ACQUIRED: Final = ("Acquisition", "Content", "Series", "Study")
 _REJECTIONS: Final = frozenset({("113001", "DCM"), ("113037", "DCM"), ("113038", "DCM")})  # PS3.16 CID 7010
-_TEETH: Final = ("PrimaryAnatomicStructureSequence", "AnatomicRegionSequence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +61,6 @@ def _uid(attribute: str, keyword: str) -> Field:
 
 def _parsed(attribute: str, keyword: str, parse: Callable[[str], str]) -> Field:
     return Field(attribute, lambda data_set: data_set.parsed(keyword, parse, ""))
-
-
-def _view(data_set: DataSet) -> str:
-    return data_set.text("ViewPosition") or next((code.meaning for code in data_set.codes("ViewCodeSequence")), "")
-
-
-def _laterality(data_set: DataSet) -> str:
-    plain = data_set.text("ImageLaterality") or data_set.text("Laterality")
-    of_frames = (
-        frame.text("FrameLaterality")
-        for shared in data_set.items("SharedFunctionalGroupsSequence")
-        for frame in shared.items("FrameAnatomySequence")
-    )
-    return plain or next(filter(None, of_frames), "")
-
-
-def _teeth(data_set: DataSet) -> tuple[str, ...]:
-    for keyword in _TEETH:
-        teeth = [tooth_of_code(code.value, code.scheme) for code in data_set.codes(keyword)]
-        if found := dict.fromkeys(tooth for tooth in teeth if tooth is not None):
-            return tuple(found)
-    return ()
 
 
 def _acquired_at(data_set: DataSet) -> str:
@@ -162,9 +137,11 @@ FIELDS: Final = (
     _integer("rows", "Rows"),
     _integer("columns", "Columns"),
     Field("frames", _frames),
-    Field("view", _view),
-    Field("laterality", _laterality),
-    Field("teeth", _teeth),
+    Field("species", read_species),
+    Field("breed", read_breed),
+    Field("neutered", read_neutered),
+    _text("responsible_person", "ResponsiblePerson"),
+    _text("responsible_organization", "ResponsibleOrganization"),
     _parsed("study_date", "StudyDate", parse_date),
     _parsed("study_time", "StudyTime", parse_time),
     _text("study_description", "StudyDescription"),
@@ -212,6 +189,7 @@ def read_header(data: Source, transfer_syntax_uid: str, pixel_offset: int | None
     end = len(view) if pixel_offset is None else pixel_offset
     data_set = DataSet(elements(view, 0, end, encoding), flags)
     values: dict[str, Any] = {field.attribute: field.read(data_set) for field in FIELDS}
+    values |= asdict(read_anatomy(data_set))
     if pixel_offset is not None:
         _, _, length, value = encoding.head(view, pixel_offset)
         if length != UNDEFINED:

@@ -8,7 +8,15 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
 from dicom_gateway.core.attributes import ATTRIBUTES, ROOT, WORKLIST, build_item, markdown_table
-from dicom_gateway.core.model import Code, Order, OtherPatientID, Patient, RequestedProcedure, ScheduledStep
+from dicom_gateway.core.model import (
+    BreedRegistration,
+    Code,
+    Order,
+    OtherPatientID,
+    Patient,
+    RequestedProcedure,
+    ScheduledStep,
+)
 from dicom_gateway.core.status import StepStatus
 
 PAGE = Path(__file__).parents[2] / "docs" / "worklist.md"
@@ -26,12 +34,16 @@ STEP = ScheduledStep(
     performer="Roe^Ann",
     protocol_codes=(Code("BW2", "99LOCAL", "Bitewings"),),
     teeth=("36", "37"),
+    pre_medication="sedation",
+    contrast_agent="iohexol",
 )
 PROCEDURE = RequestedProcedure(
     steps=(STEP,),
     id="R1",
     code=Code("BW", "99LOCAL", "Bitewing exam"),
     description="Two bitewings",
+    comments="inspiration",
+    transport="trolley",
     study_instance_uid="1.2.3",
 )
 PATIENT = Patient(
@@ -43,8 +55,16 @@ PATIENT = Patient(
     weight_kg=31.5,
     size_m=0.6,
     species="Canine",
+    species_code=Code("448771007", "SCT", "Canis lupus familiaris"),
     breed="Labrador Retriever",
+    breed_codes=(Code("62137007", "SCT", "Labrador retriever dog breed"),),
+    breed_registrations=(
+        BreedRegistration("SR 1", "AKC", Code("109200", "DCM", "America Kennel Club")),
+        BreedRegistration("7", "VDH"),
+    ),
     neutered=True,
+    languages=("de-CH", "xx"),
+    comments="shy",
     responsible_person="Doe^Jane",
     responsible_organization="Shelter",
     other_ids=(OtherPatientID("276098", "microchip", "ISO"), OtherPatientID("T9", "tattoo")),
@@ -66,6 +86,11 @@ ORDER = Order(
     requesting_physician="Req^Two",
     reason="cough",
     admission_id="ADM",
+    admission_id_issuer="WARD",
+    accession_number_issuer="CLINIC",
+    patient_location="Room 2",
+    institution="Example Clinic",
+    department="Imaging",
     confidentiality="V",
 )
 BARE_STEP = ScheduledStep(modality="DX", start=datetime(2026, 1, 2), start_utc=0)
@@ -120,6 +145,12 @@ FULL = build(ORDER)
         ("PlacerOrderNumberImagingServiceRequest", "A-1001"),
         ("FillerOrderNumberImagingServiceRequest", "F-1"),
         ("AdmissionID", "ADM"),
+        ("CurrentPatientLocation", "Room 2"),
+        ("InstitutionName", "Example Clinic"),
+        ("InstitutionalDepartmentName", "Imaging"),
+        ("PatientTransportArrangements", "trolley"),
+        ("RequestedProcedureComments", "inspiration"),
+        ("PatientComments", "shy"),
     ],
 )
 def test_root_attribute(keyword: str, value: object) -> None:
@@ -139,6 +170,8 @@ def test_root_attribute(keyword: str, value: object) -> None:
         ("ScheduledProcedureStepLocation", "Ground floor"),
         ("ScheduledProcedureStepID", "S1"),
         ("ScheduledProcedureStepStatus", "ARRIVED"),
+        ("PreMedication", "sedation"),
+        ("RequestedContrastAgent", "iohexol"),
         ("CommentsOnTheScheduledProcedureStep", "Teeth (FDI): 36, 37"),
     ],
 )
@@ -157,6 +190,48 @@ def test_codes_and_teeth() -> None:
         ("866006002", "SCT", "Mandibular left first molar tooth"),
         ("863898000", "SCT", "Mandibular left second molar tooth"),
     ]
+
+
+def test_an_animal_is_coded() -> None:
+    assert codes(FULL.PatientSpeciesCodeSequence) == [("448771007", "SCT", "Canis lupus familiaris")]
+    assert codes(FULL.PatientBreedCodeSequence) == [("62137007", "SCT", "Labrador retriever dog breed")]
+    known, unknown = FULL.BreedRegistrationSequence
+    assert (known.BreedRegistrationNumber, unknown.BreedRegistrationNumber) == ("SR 1", "7")
+    assert codes(known.BreedRegistryCodeSequence) == [("109200", "DCM", "America Kennel Club")]
+    assert len(unknown.BreedRegistryCodeSequence) == 0
+
+
+def test_languages_in_the_order_of_preference() -> None:
+    assert codes(FULL.PatientPrimaryLanguageCodeSequence) == [("de-CH", "RFC5646", "German"), ("xx", "RFC5646", "xx")]
+
+
+def test_who_gave_the_numbers() -> None:
+    (accession,), (admission,) = FULL.IssuerOfAccessionNumberSequence, FULL.IssuerOfAdmissionIDSequence
+    assert (accession.LocalNamespaceEntityID, admission.LocalNamespaceEntityID) == ("CLINIC", "WARD")
+    assert "UniversalEntityID" not in accession
+    minted = build(ORDER.evolve(original_accession_number="A-NUMBER-TOO-LONG-FOR-SH", admission_id=""))
+    assert len(minted.IssuerOfAccessionNumberSequence) == len(minted.IssuerOfAdmissionIDSequence) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "role"),
+    [
+        ({}, "OWNER"),
+        ({"responsible_person_role": "CUSTODIAN"}, "CUSTODIAN"),
+        ({"responsible_person": ""}, ""),
+        ({"responsible_person": "", "responsible_person_role": "AGENT"}, ""),
+        (dict.fromkeys(("species", "breed"), "") | {"species_code": None, "breed_codes": ()}, "OWNER"),  # neutered
+    ],
+)
+def test_who_is_responsible(changes: dict[str, object], role: str) -> None:
+    assert build(ORDER.evolve(patient=PATIENT.evolve(**changes))).ResponsiblePersonRole == role
+
+
+def test_nobody_owns_a_person() -> None:
+    child = BARE.patient.evolve(responsible_person="Doe^Jane")
+    assert build(BARE.evolve(patient=child)).ResponsiblePersonRole == ""
+    parent = child.evolve(responsible_person_role="PARENT")
+    assert build(BARE.evolve(patient=parent)).ResponsiblePersonRole == "PARENT"
 
 
 def test_a_code_has_no_empty_alternative_that_a_device_would_copy() -> None:

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from dicom_gateway.core.devices import Device, Devices
 from dicom_gateway.core.identifiers import Minter
 from dicom_gateway.core.local_time import to_instant
-from dicom_gateway.core.model import Code, Order, OtherPatientID, ScheduledStep
+from dicom_gateway.core.model import BreedRegistration, Code, Order, OtherPatientID, ScheduledStep
 from dicom_gateway.core.order_answer import order_document
 from dicom_gateway.core.order_document import parse_order
 from dicom_gateway.core.orders import place
@@ -30,11 +31,16 @@ FULL: dict[str, Any] = {
     "placer_order_number": "A-1001",
     "filler_order_number": "F-1",
     "accession_number": "ACC-1",
+    "accession_number_issuer": "CLINIC",
     "priority": "STAT",
     "referring_physician": "Roe^Ann",
     "requesting_physician": "Poe^Max",
     "reason": "cough",
     "admission_id": "ADM-1",
+    "admission_id_issuer": "WARD",
+    "patient_location": "Room 2",
+    "institution": "Example Clinic",
+    "department": "Imaging",
     "confidentiality": "R",
     "patient": {
         "id": "P-78",
@@ -45,9 +51,15 @@ FULL: dict[str, Any] = {
         "weight_kg": 31.5,
         "size_m": 0.6,
         "species": "Canine",
+        "species_code": {"value": "448771007", "scheme": "SCT", "meaning": "Canis lupus familiaris"},
         "breed": "Labrador Retriever",
+        "breed_codes": [{"value": "62137007", "scheme": "SCT", "meaning": "Labrador retriever dog breed"}],
+        "breed_registrations": [
+            {"number": "SR 1", "registry": "AKC", "registry_code": {"value": "1", "scheme": "99L", "meaning": "Club"}}
+        ],
         "neutered": True,
         "responsible_person": "Doe^Jane",
+        "responsible_person_role": "CUSTODIAN",
         "responsible_organization": "Shelter",
         "other_ids": [{"id": "276098", "type": "microchip", "issuer": "TASSO"}],
         "medical_alerts": ["bites"],
@@ -55,12 +67,16 @@ FULL: dict[str, Any] = {
         "special_needs": "muzzle",
         "state": "calm",
         "pregnancy_status": 4,
+        "languages": ["de-CH", "fr"],
+        "comments": "shy\nbites",
     },
     "procedures": [
         {
             "id": "P1",
             "code": {"value": "THX2", "scheme": "99LOCAL", "meaning": "Thorax 2 views"},
             "description": "Thorax 2 views",
+            "comments": "inspiration",
+            "transport": "on a trolley",
             "study_instance_uid": "1.2.3",
             "steps": [
                 {
@@ -75,6 +91,8 @@ FULL: dict[str, Any] = {
                     "protocol_codes": [{"value": "A", "scheme": "99LOCAL", "meaning": "a"}],
                     "teeth": ["36", "11"],
                     "tooth_system": "fdi",
+                    "pre_medication": "sedation",
+                    "contrast_agent": "iohexol",
                     "expected_instances": 2,
                 }
             ],
@@ -95,15 +113,23 @@ REQUIRED = (
 OBJECTS = {
     "": FULL,
     "patient": FULL["patient"],
+    "patient.species_code": FULL["patient"]["species_code"],
+    "patient.breed_codes[0]": FULL["patient"]["breed_codes"][0],
+    "patient.breed_registrations[0]": FULL["patient"]["breed_registrations"][0],
     "patient.other_ids[0]": FULL["patient"]["other_ids"][0],
     "procedures[0]": FULL["procedures"][0],
     "procedures[0].code": FULL["procedures"][0]["code"],
     "procedures[0].steps[0]": FULL["procedures"][0]["steps"][0],
     "procedures[0].steps[0].protocol_codes[0]": FULL["procedures"][0]["steps"][0]["protocol_codes"][0],
 }
-PARTS_REQUIRED = ("patient.other_ids[0].id",) + tuple(
+PARTS_REQUIRED = ("patient.other_ids[0].id", "patient.breed_registrations[0].number") + tuple(
     f"{code}.{key}"
-    for code in ("procedures[0].code", "procedures[0].steps[0].protocol_codes[0]")
+    for code in (
+        "patient.species_code",
+        "patient.breed_codes[0]",
+        "procedures[0].code",
+        "procedures[0].steps[0].protocol_codes[0]",
+    )
     for key in ("value", "scheme")
 )
 FIELDS = [f"{path}.{key}".lstrip(".") for path, found in OBJECTS.items() for key in found]
@@ -162,6 +188,60 @@ def test_every_field_arrives() -> None:
     assert (procedure.code, procedure.study_instance_uid) == (Code("THX2", "99LOCAL", "Thorax 2 views"), "1.2.3")
     assert (step.station_ae_titles, step.teeth, step.expected_instances) == (("DX1", "DX2"), ("36", "11"), 2)
     assert step.protocol_codes == (Code("A", "99LOCAL", "a"),)
+    assert (step.pre_medication, step.contrast_agent) == ("sedation", "iohexol")
+    assert (procedure.comments, procedure.transport) == ("inspiration", "on a trolley")
+    assert (order.accession_number_issuer, order.admission_id_issuer) == ("CLINIC", "WARD")
+    assert (order.patient_location, order.institution, order.department) == ("Room 2", "Example Clinic", "Imaging")
+    assert (patient.responsible_person_role, patient.languages) == ("CUSTODIAN", ("de-CH", "fr"))
+    assert patient.comments == "shy\nbites"
+    assert patient.species_code == Code("448771007", "SCT", "Canis lupus familiaris")
+    assert patient.breed_codes == (Code("62137007", "SCT", "Labrador retriever dog breed"),)
+    assert patient.breed_registrations == (BreedRegistration("SR 1", "AKC", Code("1", "99L", "Club")),)
+
+
+DOG = Code("448771007", "SCT", "Canis lupus familiaris")
+LABRADOR = Code("62137007", "SCT", "Labrador retriever dog breed")
+CAT = Code("448169003", "SCT", "Felis catus")
+LOCAL = {"value": "HD", "scheme": "99PMS", "meaning": "Haushund"}
+ANIMALS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
+    "words": ({"species": "dog", "breed": "labrador"}, ("dog", DOG, "labrador", (LABRADOR,))),
+    "code values": (
+        {"species": DOG.value, "breed": LABRADOR.value},
+        (DOG.meaning, DOG, LABRADOR.meaning, (LABRADOR,)),
+    ),
+    "unknown words": ({"species": "dragon", "breed": "green"}, ("dragon", None, "green", ())),
+    "a breed of another animal": ({"species": "cat", "breed": "labrador"}, ("cat", CAT, "labrador", ())),
+    "a code of the PMS": ({"species": "dog", "species_code": LOCAL}, ("dog", Code(*LOCAL.values()), "", ())),
+    "a code alone": ({"species_code": LOCAL}, ("Haushund", Code(*LOCAL.values()), "", ())),
+    "several breeds": (
+        {"breed": "labrador x beagle", "breed_codes": [LOCAL, LOCAL | {"value": "X"}]},
+        ("", None, "labrador x beagle", (Code(*LOCAL.values()), Code("X", "99PMS", "Haushund"))),
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "found"), ANIMALS.values(), ids=ANIMALS)
+def test_species_and_breed_are_coded_where_their_words_are_known(sent: dict[str, Any], found: tuple[Any, ...]) -> None:
+    patient = parse(LEAST | {"patient": LEAST["patient"] | sent}).patient
+    assert (patient.species, patient.species_code, patient.breed, patient.breed_codes) == found
+
+
+def test_a_registry_is_coded_where_its_words_are_known() -> None:
+    sent = [
+        {"number": "1", "registry": "AKC"},
+        {"number": "2", "registry": "VDH"},
+        {"number": "3", "registry": "109218"},
+    ]
+    patient = parse(changed(LEAST, "patient.breed_registrations", sent)).patient
+    assert patient.breed_registrations == (
+        BreedRegistration("1", "AKC", Code("109200", "DCM", "America Kennel Club")),
+        BreedRegistration("2", "VDH"),
+        BreedRegistration("3", "United Kennel Club", Code("109218", "DCM", "United Kennel Club")),
+    )
+
+
+def test_who_gave_a_number_that_is_minted_is_not_kept() -> None:
+    assert parse(changed(FULL, "accession_number", None)).accession_number_issuer == ""
 
 
 @pytest.mark.parametrize("field", REQUIRED)
@@ -215,6 +295,13 @@ LENGTHS = [
     ("patient.name", 64),
     ("patient.species", 64),
     ("patient.responsible_person", 64),
+    ("patient.responsible_person_role", 16),
+    ("patient.breed_registrations[0].number", 64),
+    ("patient.comments", 10240),
+    ("procedures[0].comments", 10240),
+    ("procedures[0].transport", 64),
+    ("procedures[0].steps[0].contrast_agent", 64),
+    ("patient_location", 64),
     ("patient.other_ids[0].id", 64),
     ("patient.other_ids[0].type", 16),
     ("patient.allergies[0]", 64),
@@ -299,6 +386,12 @@ def test_what_is_no_text_is_refused() -> None:
         ("patient.birth_date", 0),
         ("patient.birth_date", "1849-12-31"),
         ("patient.birth_date", "2999-01-01"),
+        ("patient.languages[0]", "German"),
+        ("patient.languages[0]", "d"),
+        ("patient.languages[0]", "de_CH"),
+        ("patient.responsible_person_role", "OWNER!"),
+        ("patient.comments", "a\x00b"),
+        ("patient.comments", "a\\b"),
         ("priority", "URGENT"),
         ("procedures[0].study_instance_uid", "1.2.x"),
         ("procedures[0].study_instance_uid", "1." * 32 + "1"),
@@ -453,18 +546,21 @@ def minter() -> Minter:
 
 TOO_LONG = changed(changed(FULL, "accession_number", LONG), "procedures[0].steps[0].id", LONG)
 
+STATIONS = Devices([Device("DX9", modalities=("DX",))], accept_unknown=False)
+NO_STATIONS = Devices([], accept_unknown=False)
+
 
 @pytest.mark.parametrize(
     "document", [LEAST, FULL, changed(TOO_LONG, "procedures[0].id", LONG)], ids=["least", "full", "ids too long"]
 )
 def test_an_answer_can_be_sent_back_and_changes_nothing(document: dict[str, Any]) -> None:
-    stored = place(parse(document), None, minter(), lambda modality: ("DX9",), 1_800_000_000_000_000)
+    stored = place(parse(document), None, minter(), STATIONS, 1_800_000_000_000_000)
     answer = json.loads(json.dumps(order_document(stored)))
-    assert place(parse(answer), stored, minter(), lambda modality: (), 0) is stored
+    assert place(parse(answer), stored, minter(), NO_STATIONS, 0) is stored
 
 
 def test_an_answer_holds_all_that_was_sent() -> None:
-    stored = place(parse(FULL), None, minter(), lambda modality: (), 1_800_000_000_000_000)
+    stored = place(parse(FULL), None, minter(), NO_STATIONS, 1_800_000_000_000_000)
     answer = order_document(stored)
     step = answer["procedures"][0]["steps"][0]
     assert (answer["status"], answer["version"], step["status"]) == ("SCHEDULED", 1, "SCHEDULED")
@@ -480,7 +576,7 @@ def test_an_answer_holds_all_that_was_sent() -> None:
 
 
 def test_an_answer_shows_what_was_minted_and_the_original() -> None:
-    stored = place(parse(TOO_LONG), None, minter(), lambda modality: (), 0)
+    stored = place(parse(TOO_LONG), None, minter(), NO_STATIONS, 0)
     answer = order_document(stored)
     assert len(answer["accession_number"]) <= 16 and answer["original_accession_number"] == LONG
     step = answer["procedures"][0]["steps"][0]

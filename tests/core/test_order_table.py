@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dicom_gateway.core.model import Code
 from dicom_gateway.core.order_document import parse_order
 from dicom_gateway.core.order_table import COLUMNS, read_orders
 from dicom_gateway.errors import InvalidDocument, InvalidValue
@@ -112,6 +113,29 @@ def test_a_cell_becomes_what_its_field_is(column: str, cell: str, value: Any) ->
     part = order.patient if column.startswith("patient.") else order.steps()[0]
     found = getattr(part, column.partition(".")[2])
     assert (found, type(found)) == (value, type(value))
+
+
+def test_identifiers_and_the_registration_of_an_animal_have_columns() -> None:
+    names = "patient.tattoo,patient.microchip,patient.species,patient.species_code.value,patient.species_code.scheme"
+    registration = "patient.breed_registration.number,patient.breed_registration.registry,patient.languages"
+    (document,) = read(f"{HEADER},{names},{registration}", f"{ROW},T9,276098,dog,HD,99L,SR 1,AKC,de|fr").values()
+    patient = parse_order(document, ZoneInfo("UTC")).patient
+    assert [(one.id, one.type) for one in patient.other_ids] == [("T9", "tattoo"), ("276098", "microchip")]
+    assert patient.species_code == Code("HD", "99L")
+    (registered,) = patient.breed_registrations
+    assert (registered.number, registered.registry, registered.registry_code) == (
+        "SR 1",
+        "AKC",
+        Code("109200", "DCM", "America Kennel Club"),
+    )
+    assert patient.languages == ("de", "fr")
+
+
+def test_json_lines_hold_what_the_api_takes() -> None:
+    (document,) = read(
+        '{"source": "s", "placer_order_number": "1", "patient": {"species": "cat"}}', as_csv=False
+    ).values()
+    assert document["patient"] == {"species": "cat"}
 
 
 def test_more_cells_than_names() -> None:

@@ -1,7 +1,7 @@
 import pytest
 from pydicom.sr.codedict import codes
 
-from dicom_gateway.core.teeth import FDI_TEETH, parse_teeth, tooth_code, tooth_of_code, universal_tooth
+from dicom_gateway.core.teeth import FDI_TEETH, adjacent_teeth, parse_teeth, tooth_code, universal_tooth
 from dicom_gateway.errors import InvalidValue
 
 # Universal numbers in rows, each beside its FDI row.
@@ -50,12 +50,29 @@ def test_codes_are_those_of_the_dictionary(fdi: str) -> None:
     code = tooth_code(fdi)
 
     assert (code.value, code.scheme, code.meaning) == (expected.value, expected.scheme_designator, expected.meaning)
-    assert tooth_of_code(code.value, "SCT") == fdi
 
 
-@pytest.mark.parametrize(("value", "scheme"), [("1", "SCT"), ("865995000", "99LOCAL"), ("", "")])
-def test_a_code_that_is_no_tooth(value: str, scheme: str) -> None:
-    assert tooth_of_code(value, scheme) is None
+@pytest.mark.parametrize(("fdi", "universal"), [("18", "51"), ("48", "82"), ("36", "69"), ("55", "AS"), ("85", "TS")])
+def test_a_supernumerary_tooth_has_a_universal_number(fdi: str, universal: str) -> None:
+    assert universal_tooth(fdi, supernumerary=True) == universal
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "teeth"),
+    [
+        ("14", "17", "14 15 16 17"),
+        ("13", "23", "13 12 11 21 22 23"),
+        ("23", "13", "23 22 21 11 12 13"),
+        ("42", "32", "42 41 31 32"),
+        ("53", "63", "53 52 51 61 62 63"),
+        ("36", "36", "36"),
+        ("14", "44", ""),
+        ("16", "55", ""),
+        ("19", "36", ""),
+    ],
+)
+def test_the_teeth_from_one_to_another(first: str, last: str, teeth: str) -> None:
+    assert adjacent_teeth(first, last) == tuple(teeth.split())
 
 
 def test_order_is_kept_and_a_tooth_counts_once() -> None:

@@ -15,7 +15,9 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from dicom_gateway.core.model import InstanceHeader, StepReference
 from dicom_gateway.errors import DamagedFile
-from dicom_gateway.study.metadata import FIELDS, full_metadata, read_header
+from dicom_gateway.study.anatomy import Anatomy
+from dicom_gateway.study.dicom_json import full_metadata
+from dicom_gateway.study.metadata import FIELDS, read_header
 from dicom_gateway.study.scan import scan
 from tests.study.images import NATIVE, data_set, encoded, image, save
 
@@ -50,13 +52,11 @@ TOOTH_36, TOOTH_11 = (
     code("866006002", "SCT", "Mandibular left first molar"),
     code("422653006", "SCT", "Central incisor"),
 )
-JAW = code("661005", "SCT", "Jaw region")
 
 
 def test_the_table_fills_the_whole_header() -> None:
-    assert {field.attribute for field in FIELDS} == {field.name for field in dataclasses.fields(InstanceHeader)} - {
-        "flags"
-    }
+    filled = [*(field.attribute for field in FIELDS), *(field.name for field in dataclasses.fields(Anatomy)), "flags"]
+    assert sorted(filled) == sorted(field.name for field in dataclasses.fields(InstanceHeader))
 
 
 @pytest.mark.parametrize("syntax", sorted(NATIVE))
@@ -67,6 +67,11 @@ def test_every_attribute(syntax: str) -> None:
         PatientID="P-78",
         IssuerOfPatientID="MYPMS",
         PatientName="Doe^Rex",
+        PatientSpeciesDescription="Canine",
+        PatientBreedDescription="Beagle",
+        PatientSexNeutered="ALTERED",
+        ResponsiblePerson="Doe^Jane",
+        ResponsibleOrganization="Shelter",
         AccessionNumber="A1",
         Modality="IO",
         SeriesNumber=3,
@@ -105,6 +110,12 @@ def test_every_attribute(syntax: str) -> None:
         patient_id="P-78",
         issuer="MYPMS",
         patient_name="Doe^Rex",
+        species="Canine",
+        breed="Beagle",
+        neutered=True,
+        responsible_person="Doe^Jane",
+        responsible_organization="Shelter",
+        region="JAW",
         accession_number="A1",
         modality="IO",
         series_number=3,
@@ -134,16 +145,24 @@ def test_an_empty_data_set() -> None:
     assert header_of(b"") == InstanceHeader("", "", "", "")
 
 
-FRAME = item(FrameAnatomySequence=[item(FrameLaterality="R")])
 SOURCES = {
-    "view code": ({"ViewCodeSequence": [code("399348003", "SCT", "antero-posterior")]}, "view", "antero-posterior"),
-    "view position before its code": ({"ViewPosition": "AP", "ViewCodeSequence": [JAW]}, "view", "AP"),
-    "laterality of the series": ({"Laterality": "R"}, "laterality", "R"),
-    "laterality of the image first": ({"ImageLaterality": "L", "Laterality": "R"}, "laterality", "L"),
-    "laterality of the frames": ({"SharedFunctionalGroupsSequence": [FRAME]}, "laterality", "R"),
-    "tooth as region": ({"AnatomicRegionSequence": [TOOTH_11]}, "teeth", ("11",)),
-    "region that is no tooth": ({"AnatomicRegionSequence": [JAW]}, "teeth", ()),
-    "tooth code of another scheme": ({"AnatomicRegionSequence": [code("866006002", "99X", "")]}, "teeth", ()),
+    "species by its code": (
+        {"PatientSpeciesCodeSequence": [code("448771007", "SCT", "Canis lupus familiaris")]},
+        "species",
+        "Canis lupus familiaris",
+    ),
+    "breed by its code": (
+        {"PatientBreedCodeSequence": [code("44696006", "SCT", "Beagle")]},
+        "breed",
+        "Beagle",
+    ),
+    "breed as described first": (
+        {"PatientBreedDescription": "Mix", "PatientBreedCodeSequence": [code("44696006", "SCT", "Beagle")]},
+        "breed",
+        "Mix",
+    ),
+    "not neutered": ({"PatientSexNeutered": "UNALTERED"}, "neutered", False),
+    "neutered or not": ({"PatientSexNeutered": "PERHAPS"}, "neutered", None),
     "acquired: date and time": (
         {"AcquisitionDateTime": "20261123101500.25"},
         "acquired_at",

@@ -8,11 +8,15 @@ import httpx
 import pytest
 
 from dicom_gateway.errors import Unavailable
-from dicom_gateway.web import examples
+from dicom_gateway.web import device_examples, examples
+from tests.study.images import data_set, encoded
+from tests.web.conftest import HEAD
 
 JPEG = b"\xff\xd8 a picture \xff\xd9"
 STUDY = "1.2.3.4"
 ONE = "/api/v1/instances/1.2.3.4.1"
+
+NO_ANIMAL = dict.fromkeys(("species", "breed", "neutered", "responsible_person", "responsible_organization"))
 
 
 def shape(value: object) -> object:
@@ -36,19 +40,20 @@ def test_a_study_of_an_order(world: Any, client: httpx.Client, order: dict[str, 
     (series,) = found["series"]
     (instance,) = series["instances"]
     assert (found["instance_uid"], found["order_id"], found["received"]) == (STUDY, order["id"], 1)
-    assert found["patient"] == {"id": "P-78", "issuer": "MYPMS", "name": None}
+    assert found["patient"] == {"id": "P-78", "issuer": "MYPMS", "name": None, **NO_ANIMAL}
     assert (instance["rows"], instance["columns"], instance["teeth"]) == (10, 20, ["36"])
     assert instance["thumbnail"]["href"] == f"http://gateway.example{ONE}/thumbnail"
     assert instance["file"]["href"] == f"http://gateway.example{ONE}/file"
     assert instance["step_id"] == order["procedures"][0]["steps"][0]["id"]
     assert [version["sha256"] for version in instance["versions"]] == [stored.sha256]
     del found["series"]
+    found["patient"] = {key: value for key, value in found["patient"].items() if key not in NO_ANIMAL}
     assert client.get("/api/v1/studies").json() == {"items": [found], "next": None}
 
 
 def test_the_examples_have_the_keys_of_the_answers(world: Any, client: httpx.Client, order: dict[str, Any]) -> None:
     world.receive()
-    world.services.unknown_devices.record("NEW", "10.0.0.1", "DCMGATEWAY")
+    world.services.unknown_devices.record("NEW", "10.0.0.1", "DCMGATEWAY", proposed=["Verification SOP Class"])
     world.services.audit.alarm(1, "kind", "subject", "detail")
     study = client.get(f"/api/v1/studies/{STUDY}").json()
     expected = shape(examples.EXAMPLE_STUDY)
@@ -60,7 +65,9 @@ def test_the_examples_have_the_keys_of_the_answers(world: Any, client: httpx.Cli
     event = client.get(f"/api/v1/deliveries/{delivery['event_id']}").json()
     assert set(event) == set(examples.EXAMPLE_EVENT)
     assert shape(event["deliveries"]) == shape(examples.EXAMPLE_EVENT["deliveries"])
-    assert shape(client.get("/api/v1/devices/unknown").json()["items"][0]) == shape(examples.EXAMPLE_UNKNOWN_DEVICE)
+    assert shape(client.get("/api/v1/devices/unknown").json()["items"][0]) == shape(
+        device_examples.EXAMPLE_UNKNOWN_DEVICE
+    )
     assert shape(client.get("/api/v1/alarms").json()["items"][0]) == shape(examples.EXAMPLE_ALARM)
 
 
@@ -166,12 +173,12 @@ def test_a_file_is_what_was_received(world: Any, client: httpx.Client) -> None:
     answer = client.get(f"{ONE}/file")
     assert answer.headers["content-type"] == "application/dicom"
     assert answer.headers["content-disposition"] == f'attachment; filename="{stored.sha256[:16]}.dcm"'
-    assert answer.headers["content-length"] == str(132 + len(data))
+    assert answer.headers["content-length"] == str(len(HEAD) + len(data))
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"] == "private, no-store"
     assert answer.content[128:132] == b"DICM"
-    assert hashlib.sha256(answer.content[132:]).hexdigest() == hashlib.sha256(data).hexdigest() == stored.sha256
-    part = client.get(f"{ONE}/file", headers={"range": "bytes=132-141"})
+    assert hashlib.sha256(answer.content[len(HEAD) :]).hexdigest() == hashlib.sha256(data).hexdigest() == stored.sha256
+    part = client.get(f"{ONE}/file", headers={"range": f"bytes={len(HEAD)}-{len(HEAD) + 9}"})
     assert (part.status_code, part.content) == (206, data[:10])
 
 
@@ -185,3 +192,38 @@ def test_a_damaged_file_is_an_error_and_an_alarm(world: Any, client: httpx.Clien
     assert "missing or has another length" in answer.json()["detail"]
     (alarm,) = client.get("/api/v1/alarms").json()["items"]
     assert (alarm["kind"], alarm["subject"]) == ("object damaged", stored.name)
+
+
+def test_a_study_says_what_its_images_say_of_the_animal(
+    world: Any, client: httpx.Client, order: dict[str, Any]
+) -> None:
+    world.receive()
+    world.receive(b"two", sop_instance_uid="1.2.3.4.2", species="Canine", breed="Beagle", neutered=False)
+    patient = client.get(f"/api/v1/studies/{STUDY}").json()["patient"]
+    assert patient == {
+        "id": "P-78",
+        "issuer": "MYPMS",
+        "name": None,
+        **NO_ANIMAL,
+        "species": "Canine",
+        "breed": "Beagle",
+        "neutered": False,
+    }
+
+
+def test_all_attributes_of_an_instance(world: Any, client: httpx.Client, order: dict[str, Any]) -> None:
+    made = data_set(PatientID="P-78", Rows=9, RequestAttributesSequence=[data_set(ScheduledProcedureStepID="S1")])
+    world.receive(encoded(made))
+    found = client.get(f"{ONE}/metadata").json()
+    assert (found["sop_instance_uid"], found["complete"]) == ("1.2.3.4.1", True)
+    assert found["attributes"]["PatientID"] == {"vr": "LO", "Value": ["P-78"]}
+    assert found["attributes"]["Rows"] == {"vr": "US", "Value": [9]}
+    (request,) = found["attributes"]["RequestAttributesSequence"]["Value"]
+    assert request["ScheduledProcedureStepID"]["Value"] == ["S1"]
+    assert client.get("/api/v1/instances/1.9/metadata").status_code == 404
+
+
+def test_attributes_of_an_object_that_ends_too_soon(world: Any, client: httpx.Client, order: dict[str, Any]) -> None:
+    world.receive(encoded(data_set(PatientID="P-78", StudyID="x" * 16))[:-7])
+    found = client.get(f"{ONE}/metadata").json()
+    assert found["complete"] is False and found["attributes"]["PatientID"]["Value"] == ["P-78"]

@@ -1,12 +1,18 @@
-"""One instance: a small picture for people, and the object itself as it was received: /api/v1/instances."""
+"""One instance: a small picture for people, all that its header says, and the object itself as it was received:
+/api/v1/instances.
+"""
+
+from pathlib import Path
 
 from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from dicom_gateway.core.model import Instance
 from dicom_gateway.errors import DamagedFile, NotFound
+from dicom_gateway.study.dicom_json import full_metadata
+from dicom_gateway.web.examples import EXAMPLE_METADATA
 from dicom_gateway.web.roles import Access, Authorised
-from dicom_gateway.web.schema import answers_bytes
+from dicom_gateway.web.schema import answers, answers_bytes
 
 router = APIRouter(tags=["instances"])
 
@@ -33,6 +39,19 @@ def show_thumbnail(uid: str, request: Request, access: Authorised) -> Response:
 
 
 @router.get(
+    "/api/v1/instances/{uid}/metadata",
+    summary="Show all attributes of an instance",
+    responses=answers({200: "its attributes"}, "Metadata", EXAMPLE_METADATA, 404),
+)
+def show_metadata(uid: str, access: Authorised) -> JSONResponse:
+    """Every attribute by its keyword, or by its tag where it is private, in the shape of the DICOM JSON model.
+    Pixel data and other long values are given by their size."""
+    attributes = full_metadata(_file(uid, access))
+    complete = not (attributes.pop("unreadable", False) or attributes.pop("truncated", False))
+    return JSONResponse({"sop_instance_uid": uid, "complete": complete, "attributes": attributes})
+
+
+@router.get(
     "/api/v1/instances/{uid}/file",
     summary="Download the object as received",
     response_class=Response,
@@ -40,19 +59,25 @@ def show_thumbnail(uid: str, request: Request, access: Authorised) -> Response:
 )
 def download_file(uid: str, access: Authorised) -> Response:
     """The data set is what the device sent, byte for byte; the preamble is the gateway's own, all zero."""
+    stored = _visible(uid, access).stored
+    return FileResponse(
+        _file(uid, access),
+        media_type="application/dicom",
+        filename=f"{stored.sha256[:16]}.dcm",
+        content_disposition_type="attachment",
+        headers={"ETag": f'"{stored.sha256}"', "Cache-Control": "private, no-store"},
+    )
+
+
+def _file(uid: str, access: Access) -> Path:
+    """Return the file of an instance; raises DamagedFile, with an alarm, when it is not there as it was written."""
     instance = _visible(uid, access)
     services, stored = access.services, instance.stored
     if not services.objects.exists(stored):
         detail = f"the file of instance {instance.key} is missing or has another length"
         services.audit.alarm(services.clock(), "object damaged", stored.name, detail)
         raise DamagedFile(detail)
-    return FileResponse(
-        services.objects.path(stored.name),
-        media_type="application/dicom",
-        filename=f"{stored.sha256[:16]}.dcm",
-        content_disposition_type="attachment",
-        headers={"ETag": f'"{stored.sha256}"', "Cache-Control": "private, no-store"},
-    )
+    return services.objects.path(stored.name)
 
 
 def _visible(uid: str, access: Access) -> Instance:
