@@ -9,19 +9,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from dicom_gateway.core.device_document import DeviceDocument
 from dicom_gateway.settings_values import (
     UID,
     AETitle,
     Contradiction,
-    DeviceHost,
     EmptyIsNone,
     File,
     Host,
     Kilobytes,
     Megabytes,
-    Modality,
     Most,
-    Network,
     ObjectSizes,
     Port,
     RequestKilobytes,
@@ -56,7 +54,7 @@ class DicomSettings(Section):
     )
     unknown_devices: Annotated[Literal["accept", "refuse"] | None, EmptyIsNone] = Field(
         default=None,
-        description="What happens to a calling AE title without a [[device]] table: accept or refuse; "
+        description="What happens to a calling AE title that is no device: accept or refuse; "
         "empty: accept while every listener is on loopback, else refuse.",
     )
     check_called_ae_title: bool = Field(
@@ -169,18 +167,5 @@ class LimitsSettings(Section):
         )
 
 
-class DeviceSettings(Section):
+class DeviceSettings(DeviceDocument):
     """A device: an AE that calls the gateway."""
-
-    ae_title: AETitle = Field(description="AE title with which the device calls.")
-    host: DeviceHost = Field(default="", description="Address of the device, when the gateway is to call it.")
-    port: Port = Field(default=0, description="TCP port of the device; 0: the gateway never calls it.")
-    modalities: tuple[Modality, ...] = Field(
-        default=(), description="Its modalities; a step without a station goes to every device of its modality."
-    )
-    allowed_from: tuple[Network, ...] = Field(
-        default=(), description="IP networks it may call from; empty: any address."
-    )
-    stock_association: bool = Field(
-        default=False, description="Serve it by pynetdicom's own association: slower, for a device that needs it."
-    )

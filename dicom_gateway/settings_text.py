@@ -29,6 +29,12 @@ _EXAMPLES = """\
 # modalities = ["DX"]
 # allowed_from = ["192.168.1.20/32"]
 
+# One [[hl7_source]] table for each system that sends HL7, by MLLP or as files.
+# [[hl7_source]]
+# name = "mypms"
+# sending_application = "MYPMS"
+# map = "default"
+
 # One [[pms]] table for each target of events. A secret is whsec_ and what `openssl rand -base64 32` prints.
 # [[pms]]
 # name = "front-desk"
@@ -37,6 +43,19 @@ _EXAMPLES = """\
 # secret = "whsec_PUT-A-SECRET-HERE"
 # sources = ["mypms"]
 # thumbnails = "inline"
+
+# [[pms]]
+# name = "practice-system"
+# type = "hl7"
+# host = "192.168.1.30"
+# port = 2575
+# template = "orm"
+
+# One [[template]] table for each procedure code whose number of images is another than the gateway thinks.
+# [[template]]
+# code = "D0274"
+# images = 4
+# label = "bitewings"
 """
 
 
@@ -52,7 +71,7 @@ def variable(location: Location) -> str:
 
 
 def known_locations() -> list[Location]:
-    """Return each setting that has a variable: ("dicom", "port"), ..., ("device",), ("pms",)."""
+    """Return each setting that has a variable: ("dicom", "port"), ..., ("device",), ("hl7_source",), ..."""
     found: list[Location] = []
     for section, field in Settings.model_fields.items():
         names = getattr(field.annotation, "model_fields", None)
@@ -121,7 +140,7 @@ def _default(field: FieldInfo) -> str:
     for empty, text in ((None, '""'), ((), "[]"), ({}, "{}")):
         if value == empty:
             return text
-    return json.dumps(value if isinstance(value, bool | int) else str(value))
+    return json.dumps(value if isinstance(value, bool | int | tuple) else str(value))
 
 
 def commented_toml() -> str:

@@ -2,7 +2,8 @@
 
 Evidence, strongest first: MPPS final and every image that it names is here; MPPS final and quiet; the expected
 number of images and quiet; quiet alone. The release of an association proves nothing. An open performed step keeps a
-study open; a number that the order names does too, one that a template advises does not. Pure: `now` and all deadlines are instants of our clock.
+study open; a number that the order names does too, one that a template advises does not. Pure: `now` and all deadlines
+are instants of our clock.
 """
 
 from collections.abc import Sequence
@@ -33,11 +34,12 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A performed step of the study: its status, when it last changed, and the instances that it names."""
+    """A performed step of the study: its status, when it last changed, the instances that it names, who reported."""
 
     status: PerformedStatus
     changed_at: int
     image_uids: frozenset[str] = frozenset()
+    calling_ae_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
+from dicom_gateway.core.completion import Patience
+
 Network = IPv4Network | IPv6Network
 
 
@@ -98,6 +100,24 @@ class Devices:
     def stations_of(self, modality: str) -> tuple[str, ...]:
         """Return the AE titles of the devices of a modality."""
         return tuple(device.ae_title for device in self._devices.values() if modality in device.modalities)
+
+    def station_name(self, ae_title: str) -> str:
+        """Return the first station name of a device; "" when it has none, or is not configured."""
+        return next(iter(self.profile(ae_title).station_names), "")
+
+    def patience(self, ae_titles: Iterable[str], general: Patience) -> Patience:
+        """Return how long to wait for the images of these devices: what the most patient of them has, `general` where
+        one has nothing of its own."""
+        found = [self.profile(ae_title) for ae_title in ae_titles] or [Device("")]
+        return Patience(
+            max(general.quiet_seconds if one.quiet_seconds is None else one.quiet_seconds for one in found),
+            max(
+                general.incomplete_after_seconds
+                if one.incomplete_after_seconds is None
+                else one.incomplete_after_seconds
+                for one in found
+            ),
+        )
 
 
 def _is_within(address: str, networks: Sequence[Network]) -> bool:

@@ -19,9 +19,13 @@ WAITING_NAME, SERVING_NAME = "dicom-server", "association"
 class Acceptors:
     """Accepts on `listening`; `serve(connected, address)` is called in a thread of its own, and may take long."""
 
-    def __init__(self, listening: socket.socket, serve: Callable[[socket.socket, Any], None]) -> None:
+    def __init__(
+        self, listening: socket.socket, serve: Callable[[socket.socket, Any], None],
+        names: tuple[str, str] = (WAITING_NAME, SERVING_NAME),
+    ) -> None:  # fmt: skip
         self._listening = listening
         self._serve = serve
+        self._names = names  # of a thread that waits, and that serves
         self._waiting = 0
         self._is_stopping = False
         self._guard = threading.Lock()
@@ -48,7 +52,7 @@ class Acceptors:
         with self._guard:
             self._waiting += 1
         try:
-            threading.Thread(target=self._accept, name=WAITING_NAME, daemon=True).start()
+            threading.Thread(target=self._accept, name=self._names[0], daemon=True).start()
         except RuntimeError:  # no thread to be had; others are waiting still
             with self._guard:
                 self._waiting -= 1
@@ -64,9 +68,9 @@ class Acceptors:
                 return
             if is_last:
                 self._add()
-            threading.current_thread().name = SERVING_NAME
+            threading.current_thread().name = self._names[1]
             self._serve(*accepted)
-            threading.current_thread().name = WAITING_NAME
+            threading.current_thread().name = self._names[0]
             with self._guard:
                 if self._waiting >= WAITING or self._is_stopping:
                     return

@@ -27,6 +27,7 @@ from dicom_gateway.upperlayer.limits import DEFAULT_LIMITS, MAX_PDU_BYTES, Limit
 from dicom_gateway.upperlayer.message import ReceiveObject
 from dicom_gateway.upperlayer.shares import Share, Shares
 from dicom_gateway.upperlayer.stock import StockAssociation
+from dicom_gateway.upperlayer.terms import Terms, hold_to
 from dicom_gateway.upperlayer.units import ASSOCIATE_RQ, UNEXPECTED_PDU, InvalidUnit, Unit, UnitReader
 
 log = structlog.get_logger()
@@ -67,12 +68,13 @@ class Gate:
             if not self._connections[address]:
                 del self._connections[address]
 
-    def admit(self, association: Any, ae_title: str, address: str) -> bool:
-        """Count an association until it ends; False when there are too many already."""
+    def admit(self, association: Any, ae_title: str, address: str, most: int | None = None) -> bool:
+        """Count an association until it ends; False when there are too many already. `most`: the device's own limit."""
         with self._guard:
             device = (ae_title, address)
             of_device = sum(admitted == device for admitted in self._admitted.values())
-            if len(self._admitted) >= self._limits.associations or of_device >= self._limits.associations_per_device:
+            most = self._limits.associations_per_device if most is None else most
+            if len(self._admitted) >= self._limits.associations or of_device >= most:
                 return False
             self._admitted[association] = device
             return True
@@ -86,8 +88,8 @@ class Gate:
 class DicomServer(AssociationServer):
     """Accepts associations on `listening` until `stop_accepting`.
 
-    `is_stock` says by the calling AE title which devices get pynetdicom's own association; `count` is told of
-    connections that come to nothing: `connection refused`, `handshake failed`, `request late`, `request invalid`.
+    `terms_of` says by the calling AE title what an association gets; `count` is told of connections that come to
+    nothing: `connection refused`, `handshake failed`, `request late`, `request invalid`.
     """
 
     request_queue_size = BACKLOG
@@ -102,14 +104,14 @@ class DicomServer(AssociationServer):
         gate: Gate,
         limits: Limits = DEFAULT_LIMITS,
         tls: ssl.SSLContext | None = None,
-        is_stock: Callable[[str], bool] = lambda ae_title: False,
+        terms_of: Callable[[str], Terms] | None = None,
         count: Callable[[str], None] = lambda event: None,
     ) -> None:
         self._listening = listening
         self._limits = limits
         self._gate = gate
         self._tls = tls
-        self._is_stock = is_stock
+        self._terms_of = terms_of or (lambda ae_title: Terms(limits))
         self._count = count
         self._receive_object = receive_object
         self._associations: set[ServedAssociation] = set()
@@ -148,6 +150,11 @@ class DicomServer(AssociationServer):
             self._is_stopping = True
         self._acceptors.stop(STOP_SECONDS)
         self.ae._servers.remove(self)  # type: ignore[arg-type]
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether its associations are over TLS."""
+        return self._tls is not None
 
     @property
     def active_associations(self) -> list[Any]:
@@ -251,10 +258,12 @@ class DicomServer(AssociationServer):
     ) -> ServedAssociation:  # fmt: skip
         """Make the association as pynetdicom's RequestHandler does."""
         association: ServedAssociation
-        if self._is_stock(str(request.calling_ae_title).strip()):
+        terms = self._terms_of(str(request.calling_ae_title).strip())
+        if terms.is_stock:
             association = StockAssociation(self.ae, connection.socket, unit.data)
         else:
-            association = StreamingAssociation(self.ae, connection, reader, self._limits, self._receive_object, share)
+            association = StreamingAssociation(self.ae, connection, reader, terms.limits, self._receive_object, share)
+        hold_to(association, terms)
         association._server = self
         acceptor, ae = association.acceptor, self.ae
         acceptor.maximum_length = MAX_PDU_BYTES

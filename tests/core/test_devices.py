@@ -4,6 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from dicom_gateway.core.completion import Patience
 from dicom_gateway.core.devices import Device, Devices
 
 CLINIC = (ip_network("192.0.2.0/24"), ip_network("2001:db8::/32"))
@@ -66,3 +67,33 @@ def test_a_refusal_says_whether_the_device_or_its_address_is_wrong(
     ae_title: str, address: str, accept_unknown: bool, reason: str
 ) -> None:
     assert Devices(KNOWN, accept_unknown).refusal(ae_title, address) == reason
+
+
+@pytest.mark.parametrize(
+    ("ae_titles", "patience"),
+    [
+        pytest.param([], (60, 900), id="nobody"),
+        pytest.param(["STRANGER"], (60, 900), id="unknown"),
+        pytest.param(["QUICK"], (10, 900), id="quicker"),
+        pytest.param(["SLOW"], (300, 3600), id="slower"),
+        pytest.param(["QUICK", "SLOW"], (300, 3600), id="the longest of two"),
+        pytest.param(["QUICK", "STRANGER"], (60, 900), id="the general one is longer"),
+        pytest.param(["QUICK", "IMPATIENT"], (60, 900), id="each its own"),
+        pytest.param(["IMPATIENT"], (60, 30), id="gives up sooner"),
+    ],
+)
+def test_a_study_waits_as_long_as_the_most_patient_of_its_devices(
+    ae_titles: list[str], patience: tuple[int, int]
+) -> None:
+    known = (
+        Device("QUICK", quiet_seconds=10),
+        Device("SLOW", quiet_seconds=300, incomplete_after_seconds=3600),
+        Device("IMPATIENT", incomplete_after_seconds=30),
+    )
+    assert Devices(known, accept_unknown=True).patience(ae_titles, Patience(60, 900)) == Patience(*patience)
+
+
+@pytest.mark.parametrize(("ae_title", "name"), [("ROOM", "Room 1"), ("ANYWHERE", ""), ("STRANGER", "")])
+def test_the_station_name_of_a_device_is_its_first(ae_title: str, name: str) -> None:
+    devices = Devices((*KNOWN, Device("ROOM", station_names=("Room 1", "Room 2"))), accept_unknown=False)
+    assert devices.station_name(ae_title) == name

@@ -23,6 +23,10 @@ LIMITS = "DICOM_GATEWAY_LIMITS__"
 PATIENT = {f"{LIMITS}HANDSHAKE_SECONDS": "60", f"{LIMITS}REQUEST_SECONDS": "60"}
 DEVICES = """
 [[device]]
+ae_title = "FOREIGN"
+allowed_from = ["192.0.2.0/24"]
+
+[[device]]
 ae_title = "DX1"
 modalities = ["DX"]
 
@@ -110,6 +114,18 @@ def test_every_service_over_tls(gateway: Program, certificates: Certificates, tm
     sent = dcmtk("storescu", *options, *where, str(path), timeout=SECONDS)
     assert sent.returncode == 0, sent.stderr
     assert gateway.api("GET", f"/instances/{uid}/file").content.endswith(path.read_bytes()[-400 * 300 * 2 :])
+
+
+def test_who_was_refused_is_recorded_with_the_port_that_it_called(gateway: Program, certificates: Certificates) -> None:
+    """As the last attempt was made: over TLS or not."""
+
+    def recorded() -> list[bool]:
+        return [row["tls"] for row in gateway.api("GET", "/devices/unknown").json()["items"]]
+
+    assert echo(tls_port(gateway), *trusting(certificates), "-aet", "FOREIGN") != 0
+    wait_for(lambda: recorded() == [True], what="the attempt over TLS")
+    assert echo(str(gateway.dicom_port), "-aet", "FOREIGN") != 0
+    wait_for(lambda: recorded() == [False], what="the plain attempt")
 
 
 def test_a_client_certificate_that_nobody_asked_for_is_harmless(gateway: Program, certificates: Certificates) -> None:

@@ -34,8 +34,8 @@ def test_the_version_is_the_one_that_was_read() -> None:
     [
         pytest.param(
             acceptor(),
-            "_accepted_cx _sent_abort _sent_release _is_paused _reactor_checkpoint _handlers _server _dul_ready acse "
-            "acceptor requestor is_established is_aborted is_released is_rejected dimse_timeout",
+            "_accepted_cx _rejected_cx _sent_abort _sent_release _is_paused _reactor_checkpoint _handlers _server "
+            "_dul_ready acse acceptor requestor is_established is_aborted is_released is_rejected dimse_timeout",
             id="association",
         ),
         pytest.param(
@@ -59,7 +59,7 @@ def test_the_version_is_the_one_that_was_read() -> None:
             "to_user_queue start is_alive kill_dul stop_dul peek_next_pdu receive_pdu send_pdu",
             id="PDUs",
         ),
-        pytest.param(ACSE, "negotiate_association send_reject send_release", id="association control"),
+        pytest.param(ACSE, "negotiate_association send_accept send_reject send_release", id="association control"),
         pytest.param(dimse, "_RQ_TO_MESSAGE _RSP_TO_MESSAGE", id="message tables"),
         pytest.param(DIMSEMessage(), "decode_msg encode_msg message_to_primitive primitive_to_message", id="message"),
         pytest.param(RequestHandler, "_create_association", id="handler"),
@@ -125,6 +125,15 @@ def test_an_acceptor_is_made_of_what_we_set() -> None:
         "assoc.acceptor.implementation_version_name", "assoc.acceptor.supported_contexts",
         "assoc.requestor.address_info",
     }  # fmt: skip
+
+
+def test_contexts_are_sorted_before_the_acceptance_is_sent() -> None:
+    """What a device may not use is moved from one to the other when the acceptance is to be sent."""
+    source = inspect.getsource(ACSE._negotiate_as_acceptor)
+    assert 0 < source.index("self.assoc._accepted_cx = ") < source.index("self.send_accept()")
+    assert 0 < source.index("self.assoc._rejected_cx = ") < source.index("self.send_accept()")
+    sent = inspect.getsource(ACSE.send_accept)
+    assert "self.assoc.accepted_contexts + self.assoc.rejected_contexts" in sent
 
 
 def test_the_service_providers_are_made_by_the_association_itself() -> None:

@@ -22,6 +22,7 @@ from dicom_gateway.upperlayer.association import StreamingAssociation
 from dicom_gateway.upperlayer.limits import DEFAULT_LIMITS, MAX_PDU_BYTES, Limits
 from dicom_gateway.upperlayer.server import DicomServer, Gate
 from dicom_gateway.upperlayer.stock import READ_BYTES, ReplayingSocket, StockAssociation
+from dicom_gateway.upperlayer.terms import Terms
 from tests.dicom import wire
 from tests.dicom.running import wait_for
 
@@ -44,7 +45,7 @@ def start(request: pytest.FixtureRequest) -> Iterator[Start]:
         server = DicomServer(
             AE("TEST"), listening, contexts, handlers or [], lambda *_: pytest.fail("no object was sent"),
             Gate(limits), limits,
-            is_stock=lambda ae_title: is_stock, **options,
+            terms_of=lambda ae_title: Terms(limits, is_stock=is_stock), **options,
         )  # fmt: skip
         server.start()
         started.append(server)

@@ -1,7 +1,6 @@
-"""What a person should look at: devices that were refused, and alarms."""
+"""What a person should look at: alarms."""
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
@@ -9,7 +8,7 @@ from fastapi.responses import JSONResponse
 from dicom_gateway.core.identifiers import printable
 from dicom_gateway.errors import NotFound
 from dicom_gateway.storage.database import Row
-from dicom_gateway.web.examples import EXAMPLE_ALARM, EXAMPLE_UNKNOWN_DEVICE, page_example
+from dicom_gateway.web.examples import EXAMPLE_ALARM, page_example
 from dicom_gateway.web.pages import PagedQuery, Place, instant, page_of
 from dicom_gateway.web.roles import Authorised
 from dicom_gateway.web.schema import answers
@@ -17,17 +16,6 @@ from dicom_gateway.web.schema import answers
 LONGEST_ID = 18  # digits, what SQLite keeps
 
 router = APIRouter(tags=["attention"])
-
-
-@router.get(
-    "/api/v1/devices/unknown",
-    summary="List devices that were refused, last seen first",
-    responses=answers({200: "a page of devices"}, "UnknownDevicePage", page_example(EXAMPLE_UNKNOWN_DEVICE)),
-)
-def list_unknown_devices(query: Annotated[PagedQuery, Query()], access: Authorised) -> JSONResponse:
-    """Devices that no `[[device]]` names while `unknown_devices` is `refuse`, or that called from an address that its
-    `allowed_from` does not hold."""
-    return JSONResponse(page_of(access.services.unknown_devices.all(), query, _place_of_device, _device))
 
 
 @router.get(
@@ -66,18 +54,3 @@ def _alarm(row: Row) -> dict[str, Any]:
 
 def _place_of_alarm(row: Row) -> Place:
     return row["raised_at"], f"{row['key']:0{LONGEST_ID}}"
-
-
-def _device(row: Row) -> dict[str, Any]:
-    return {
-        "ae_title": row["ae_title"],
-        "address": row["address"],
-        "called_ae_title": row["called_ae_title"],
-        "first_seen_at": instant(row["first_seen_at"]),
-        "last_seen_at": instant(row["last_seen_at"]),
-        "attempts": row["attempts"],
-    }
-
-
-def _place_of_device(row: Row) -> Place:
-    return row["last_seen_at"], quote(f"{row['address']} {row['ae_title']}", safe="")
