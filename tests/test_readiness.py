@@ -8,7 +8,7 @@ import pytest
 from pynetdicom import AE
 
 from dicom_gateway.gateway import Gateway
-from dicom_gateway.roles import Readiness, RoleContext
+from dicom_gateway.readiness import Readiness
 from dicom_gateway.settings_loading import load_settings
 
 
@@ -28,11 +28,11 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway
 
 def database_of(gateway: Gateway) -> str:
     """Return what a role that has just started says of its database."""
-    return Readiness(gateway, RoleContext({}, threading.Event())).components()["database"]
+    return Readiness(gateway, threading.Event().is_set).components()["database"]
 
 
 def test_a_database_that_works(gateway: Gateway) -> None:
-    readiness = Readiness(gateway, RoleContext({}, threading.Event()))
+    readiness = Readiness(gateway, threading.Event().is_set)
     for _ in range(2):
         found = readiness.components()
         assert (found["database"], found["dicom"]) == ("ok", "ok")

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import click
 
+from dicom_gateway.core.identifiers import printable
 from dicom_gateway.core.model import Order
-from dicom_gateway.errors import NotFound, SettingsError
+from dicom_gateway.errors import Conflict, NotFound, SettingsError
 from dicom_gateway.gateway import Gateway
 from dicom_gateway.settings import Settings
 from dicom_gateway.settings_loading import CONFIG_VARIABLE, DEFAULT_FILE, load_settings, settings_origin
 from dicom_gateway.starting import nothing_at
 from dicom_gateway.storage.audit import Actor
+from dicom_gateway.storage.orders import OrderFilter
 
 
 @contextmanager
@@ -50,6 +52,21 @@ def order_of(gateway: Gateway, order_id: str) -> Order:
         return gateway.orders.get(order_id)
     except NotFound as error:
         raise NotFound(f"{error}; the id is the first column of `dicom-gateway orders list`") from error
+
+
+def order_named(gateway: Gateway, name: str) -> Order:
+    """Return the order of an id, a placer order number or an accession number; raises NotFound, and Conflict when
+    there are several."""
+    try:
+        return gateway.orders.get(name)
+    except NotFound:
+        by_number = gateway.orders.find(OrderFilter(placer_order_number=name, limit=10))
+        found = by_number or gateway.orders.find(OrderFilter(accession_number=name, limit=10))
+    if not found:
+        raise NotFound(f"no order has {printable(name, 64)} as its id, placer order number or accession number")
+    if len(found) > 1:
+        raise Conflict(f"several orders are called {printable(name, 64)}: {', '.join(order.id for order in found)}")
+    return found[0]
 
 
 def operator() -> Actor:
