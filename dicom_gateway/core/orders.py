@@ -6,18 +6,27 @@ something is changed, not by the same order once more: a late retry must not und
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from dicom_gateway.core.identifiers import SH_LENGTH, Minter
 from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
-from dicom_gateway.core.status import OrderStatus, StepEvent, StepStatus, advance, order_status
+from dicom_gateway.core.status import FINAL, OrderStatus, StepEvent, StepStatus, advance, order_status
 from dicom_gateway.errors import Conflict, IllegalTransition, InvalidDocument, InvalidValue
 
-StationsOf = Callable[[str], tuple[str, ...]]  # modality -> AE titles of the configured devices
 Part = TypeVar("Part", RequestedProcedure, ScheduledStep)
 
 
-def place(incoming: Order, stored: Order | None, minter: Minter, stations_of: StationsOf, now: int) -> Order:
+class Stations(Protocol):
+    """What intake asks of the devices of the practice."""
+
+    def stations_of(self, modality: str) -> tuple[str, ...]:
+        """Return the AE titles of the devices of a modality."""
+
+    def station_name(self, ae_title: str) -> str:
+        """Return the station name of a device; "" when it has none."""
+
+
+def place(incoming: Order, stored: Order | None, minter: Minter, stations: Stations, now: int) -> Order:
     """Return the order to store: `incoming` with everything minted, or `stored` replaced by it.
 
     Returns `stored` itself when nothing changed but that it lists what was cancelled. Raises Conflict for another
@@ -27,10 +36,10 @@ def place(incoming: Order, stored: Order | None, minter: Minter, stations_of: St
     _check_ids(incoming)
     if stored is None:
         blank = incoming.evolve(id=minter.order_id(), created_at=now)
-        return _settled(_with_accession(blank, None, minter), _procedures(incoming, (), minter, stations_of))
+        return _settled(_with_accession(blank, None, minter), _procedures(incoming, (), minter, stations))
     if (incoming.patient.issuer, incoming.patient.id) != (stored.patient.issuer, stored.patient.id):
         raise Conflict("this order exists and belongs to another patient; use another placer_order_number")
-    procedures = _procedures(incoming, stored.procedures, minter, stations_of)
+    procedures = _procedures(incoming, stored.procedures, minter, stations)
     changed = _with_accession(incoming, stored, minter).evolve(
         id=stored.id, created_at=stored.created_at, version=stored.version
     )
@@ -48,6 +57,22 @@ def cancel(order: Order) -> Order:
     if begun:
         raise IllegalTransition(f"too late to cancel: step {begun[0].id} is {begun[0].status}")
     return with_steps(order, lambda step: step.evolve(status=advance(step.status, StepEvent.CANCEL)))
+
+
+def end(order: Order, event: StepEvent) -> Order:
+    """Return the order ended because its PMS says so (COMPLETE_ORDER, DISCONTINUE_ORDER); steps that have ended stay,
+    and so does an order that has ended so. Raises IllegalTransition when a step does not allow it."""
+    if order.status is _ENDED_BY[event]:
+        return order
+    after = with_steps(
+        order, lambda step: step if step.status in FINAL else step.evolve(status=advance(step.status, event))
+    )
+    if after is order:
+        raise IllegalTransition(f"an order that is {order.status} does not allow: {event.value}")
+    return after
+
+
+_ENDED_BY = {StepEvent.COMPLETE_ORDER: OrderStatus.COMPLETED, StepEvent.DISCONTINUE_ORDER: OrderStatus.DISCONTINUED}
 
 
 def with_steps(order: Order, change: Callable[[ScheduledStep], ScheduledStep]) -> Order:
@@ -108,23 +133,23 @@ def _with_accession(order: Order, stored: Order | None, minter: Minter) -> Order
 
 
 def _procedures(
-    incoming: Order, stored: Sequence[RequestedProcedure], minter: Minter, stations_of: StationsOf
+    incoming: Order, stored: Sequence[RequestedProcedure], minter: Minter, stations: Stations
 ) -> tuple[RequestedProcedure, ...]:
     pairs, left_out = _pair(incoming.procedures, stored)
-    placed = [_procedure(new, old, minter, stations_of) for new, old in pairs]
+    placed = [_procedure(new, old, minter, stations) for new, old in pairs]
     for position, old in left_out:
         placed.insert(position, old.evolve(steps=tuple(_left_out(step) for step in old.steps)))
     return tuple(placed)
 
 
 def _procedure(
-    new: RequestedProcedure, old: RequestedProcedure | None, minter: Minter, stations_of: StationsOf
+    new: RequestedProcedure, old: RequestedProcedure | None, minter: Minter, stations: Stations
 ) -> RequestedProcedure:
     uid = new.study_instance_uid or (old.study_instance_uid if old else "") or minter.uid()
     if old and uid != old.study_instance_uid and any(step.status not in _UNTOUCHED for step in old.steps):
         raise Conflict("the study instance UID cannot change once a step has begun")
     pairs, left_out = _pair(new.steps, old.steps if old else ())
-    steps = [_step(step, before, minter, stations_of) for step, before in pairs]
+    steps = [_step(step, before, minter, stations) for step, before in pairs]
     for position, before in left_out:
         steps.insert(position, _left_out(before))
     identity = _identity(new.id, old, minter.procedure_id)
@@ -134,10 +159,11 @@ def _procedure(
 _UNTOUCHED = frozenset({StepStatus.SCHEDULED, StepStatus.ARRIVED, StepStatus.READY, StepStatus.CANCELED})
 
 
-def _step(new: ScheduledStep, old: ScheduledStep | None, minter: Minter, stations_of: StationsOf) -> ScheduledStep:
+def _step(new: ScheduledStep, old: ScheduledStep | None, minter: Minter, stations: Stations) -> ScheduledStep:
     identity = _identity(new.id, old, minter.step_id)
-    stations = new.station_ae_titles or stations_of(new.modality)
-    new = new.evolve(id=identity[0], original_id=identity[1], station_ae_titles=stations)
+    ae_titles = new.station_ae_titles or stations.stations_of(new.modality)
+    name = new.station_name or (stations.station_name(ae_titles[0]) if len(ae_titles) == 1 else "")
+    new = new.evolve(id=identity[0], original_id=identity[1], station_ae_titles=ae_titles, station_name=name)
     if old is None:
         return new
     if new.status is StepStatus.CANCELED:

@@ -57,6 +57,7 @@ class StepEvent(StrEnum):
     DEPART = "PMS says departed"
     CANCEL = "order cancelled"
     DISCONTINUE_ORDER = "order discontinued by the PMS"
+    COMPLETE_ORDER = "order completed by the PMS"
     REORDER = "ordered again after a cancellation"
     START = "started"  # N-CREATE, or the first image
     COMPLETE = "completed"  # by MPPS, and no other performed step is open
@@ -80,6 +81,7 @@ TRANSITIONS: dict[tuple[StepStatus, StepEvent], StepStatus] = {
     (S.STARTED, E.DEPART): S.DEPARTED,
     **{(status, E.CANCEL): S.CANCELED for status in (*OPEN, S.CANCELED)},
     **{(status, E.DISCONTINUE_ORDER): S.DISCONTINUED for status in OPEN},
+    **{(status, E.COMPLETE_ORDER): S.COMPLETED for status in (*OPEN, S.STARTED, S.DEPARTED)},
     (S.CANCELED, E.REORDER): S.SCHEDULED,
     **{(status, E.START): S.STARTED for status in (*OPEN, S.STARTED, S.DISCONTINUED)},
     (S.DEPARTED, E.START): S.DEPARTED,

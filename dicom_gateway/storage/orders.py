@@ -9,10 +9,12 @@ import peewee
 from dicom_gateway.core.envelope import Event, EventType
 from dicom_gateway.core.identifiers import Minter
 from dicom_gateway.core.model import Order
-from dicom_gateway.core.orders import StationsOf, cancel, place
+from dicom_gateway.core.orders import Stations, cancel, end, place
+from dicom_gateway.core.patients import identity_of
 from dicom_gateway.core.ports import Clock
+from dicom_gateway.core.status import StepEvent
 from dicom_gateway.errors import Conflict, IllegalTransition, NotFound
-from dicom_gateway.storage import order_rows
+from dicom_gateway.storage import order_rows, patient_rows
 from dicom_gateway.storage.audit import Actor, record
 from dicom_gateway.storage.codec import load_order
 from dicom_gateway.storage.database import Database, Transaction
@@ -39,7 +41,7 @@ class OrderFilter:
 
 
 class OrderStore:
-    """The orders of the practice. `stations_of` gives the AE titles of the configured devices of a modality."""
+    """The orders of the practice. `devices` gives what is known of the devices just now, asked at the begin of each."""
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class OrderStore:
         waiting: Waiting,
         clock: Clock,
         random_bits: Callable[[int], int],
-        stations_of: StationsOf,
+        devices: Callable[[], Stations],
         accession_prefix: str = "",
     ) -> None:
         self._database = database
@@ -56,35 +58,42 @@ class OrderStore:
         self._waiting = waiting
         self._clock = clock
         self._random_bits = random_bits
-        self._stations_of = stations_of
+        self._devices = devices
         self._accession_prefix = accession_prefix
 
     def save(self, incoming: Order, actor: Actor) -> tuple[Order, bool]:
-        """Keep an order: new, changed, or the same again; return it with everything minted, and whether it is new.
+        """Keep an order: new, changed, or the same again; return it with everything minted, and whether it is new. One
+        of a patient whose record was merged is of the one that stands for it.
 
         Durable when this returns. Raises Conflict (another patient than the stored order's, an accession number or
         study of another patient, a step that cannot be left out) and InvalidDocument.
         """
-        now = self._clock()
+        return self.save_all([incoming], actor)[0]
 
-        def run(tx: Transaction) -> tuple[Order, bool]:
-            stored = order_rows.by_number(tx, incoming.source, incoming.placer_order_number)
-            minter = Minter(
-                self._random_bits,
-                lambda name: order_rows.count(tx, name),
-                self._accession_prefix,
-                lambda number: order_rows.accession_in_use(tx, number),
-            )
-            order = place(incoming, stored, minter, self._stations_of, now)
-            if order is stored:
-                return order, False
-            _refuse_foreign(tx, order)
-            action = "order received" if stored is None else f"order changed: {_what_changed(stored, order)}"
-            order_rows.change(tx, self._outbox, stored, order, now, actor, action)
-            self._waiting.look_again(tx, order, actor)
-            return order_rows.load(tx, order.id) or order, stored is None
+    def save_all(self, incoming: Sequence[Order], actor: Actor) -> list[tuple[Order, bool]]:
+        """Keep several orders, all of them or, when one cannot be kept, none; as `save` does."""
+        now, stations = self._clock(), self._devices()
+        return self._database.write(lambda tx: [self._save(tx, one, stations, now, actor) for one in incoming])
 
-        return self._database.write(run)
+    def _save(self, tx: Transaction, incoming: Order, stations: Stations, now: int, actor: Actor) -> tuple[Order, bool]:
+        stored = order_rows.by_number(tx, incoming.source, incoming.placer_order_number)
+        minter = Minter(
+            self._random_bits,
+            lambda name: order_rows.count(tx, name),
+            self._accession_prefix,
+            lambda number: order_rows.accession_in_use(tx, number),
+        )
+        known = patient_rows.as_now(tx, stored) if stored else None
+        sent, merges = patient_rows.as_sent(tx, incoming, known)
+        order = place(sent, known, minter, stations, now)
+        if stored and order is known:
+            return stored, False
+        _refuse_foreign(tx, order)
+        action = "order received" if stored is None else f"order changed: {_what_changed(stored, order)}"
+        order_rows.change(tx, self._outbox, stored, order, now, actor, action)
+        patient_rows.note(tx, merges, order.id, incoming.patient, order.patient)
+        self._waiting.look_again(tx, order, actor)
+        return order_rows.load(tx, order.id) or order, stored is None
 
     def cancel(self, order_id: str, actor: Actor) -> Order:
         """Cancel an order; raises NotFound, or IllegalTransition when a step has begun (the PMS is told so)."""
@@ -108,6 +117,22 @@ class OrderStore:
         if isinstance(result, IllegalTransition):
             raise result
         return result
+
+    def end(self, order_id: str, event: StepEvent, actor: Actor) -> Order:
+        """End an order because its PMS says that it is done or given up (COMPLETE_ORDER, DISCONTINUE_ORDER); the same
+        again does nothing. Raises NotFound, or IllegalTransition when a step does not allow it."""
+        now = self._clock()
+
+        def run(tx: Transaction) -> Order:
+            order = order_rows.load(tx, order_id)
+            if order is None:
+                raise NotFound(f"no order {order_id}")
+            ended = end(order, event)
+            if ended is not order:
+                order_rows.change(tx, self._outbox, order, ended, now, actor, event.value)
+            return ended
+
+        return self._database.write(run)
 
     def get(self, order_id: str) -> Order:
         """Return an order; raises NotFound."""
@@ -137,7 +162,7 @@ def _what_changed(before: Order, after: Order) -> str:
 
 
 def _refuse_foreign(tx: Transaction, order: Order) -> None:
-    accession, study = order_rows.foreign_use(tx, order)
+    accession, study = order_rows.foreign_use(tx, order, patient_rows.known_as(tx, identity_of(order)))
     if accession:
         raise Conflict("this accession number belongs to an order of another patient")
     if study:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dicom_gateway.core.devices import Device, Devices
 from dicom_gateway.core.identifiers import Minter
 from dicom_gateway.core.model import Order, Patient, RequestedProcedure, ScheduledStep
 from dicom_gateway.core.orders import cancel, place, with_steps
@@ -36,8 +37,14 @@ class Numbers:
         return self.counters[name]
 
 
-def stations_of(modality: str) -> tuple[str, ...]:
-    return {"DX": ("DX1", "DX2")}.get(modality, ())
+STATIONS = Devices(
+    [
+        Device("DX1", modalities=("DX",), station_names=("Room 1", "Room 1b")),
+        Device("DX2", modalities=("DX",)),
+        Device("US1", modalities=("US",), station_names=("Cart",)),
+    ],
+    accept_unknown=False,
+)
 
 
 class Placer:
@@ -48,7 +55,7 @@ class Placer:
         self.minter = Minter(numbers.random_bits, numbers.count, prefix)
 
     def __call__(self, incoming: Order, stored: Order | None = None) -> Order:
-        return place(incoming, stored, self.minter, stations_of, NOW if stored is None else NOW + 1)
+        return place(incoming, stored, self.minter, STATIONS, NOW if stored is None else NOW + 1)
 
 
 @pytest.fixture
@@ -412,3 +419,31 @@ def test_the_same_order_sent_again_changes_nothing_whatever_came_before(historie
         body = an_order(*(a_procedure(id=name) for name in ids))
         stored = put(body, stored)
         assert put(body, stored) is stored
+
+
+@pytest.mark.parametrize(
+    ("step", "ae_titles", "name"),
+    [
+        pytest.param({"modality": "US"}, ("US1",), "Cart", id="by its modality"),
+        pytest.param({"station_ae_titles": ("DX1",)}, ("DX1",), "Room 1", id="named, the first of two names"),
+        pytest.param({"station_ae_titles": ("DX1",), "station_name": "Mine"}, ("DX1",), "Mine", id="the order's own"),
+        pytest.param({"station_ae_titles": ("DX2",)}, ("DX2",), "", id="a device without a name"),
+        pytest.param({"station_ae_titles": ("OTHER",)}, ("OTHER",), "", id="an unknown device"),
+        pytest.param({}, ("DX1", "DX2"), "", id="several devices"),
+        pytest.param({"modality": "MR"}, (), "", id="no device"),
+    ],
+)
+def test_a_step_of_one_device_gets_its_station_name(
+    put: Placer, step: dict[str, Any], ae_titles: tuple[str, ...], name: str
+) -> None:
+    incoming = an_order(a_procedure(a_step(**step)))
+    placed = put(incoming)
+    (found,) = placed.steps()
+    assert (found.station_ae_titles, found.station_name) == (ae_titles, name)
+    assert put(incoming, placed) is placed
+
+
+def test_another_device_brings_its_own_station_name(put: Placer) -> None:
+    placed = put(an_order(a_procedure(a_step(station_ae_titles=("DX1",)))))
+    moved = put(an_order(a_procedure(a_step(station_ae_titles=("US1",)))), placed)
+    assert [step.station_name for step in moved.steps()] == ["Cart"]
