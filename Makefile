@@ -23,9 +23,9 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# dcmjs-dimse, an independent device for the tests (needs npm).
+# dcmjs-dimse, an independent device, and node-hl7-client, an independent practice system, for the tests (needs npm).
 peers:
-	cd conformance/dcmjs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	for peer in dcmjs nodehl7; do (cd conformance/$$peer && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || exit 1; done
 
 # The full numbers of the fault tests; hours. Writes the table of docs/reliability.md.
 soak: setup
