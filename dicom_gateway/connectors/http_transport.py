@@ -112,7 +112,7 @@ class Limits:
 LIMITS = Limits()
 
 
-class _NotSent(Exception):
+class NotSent(Exception):
     """The request was not sent; the text says why."""
 
 
@@ -167,7 +167,7 @@ class HttpTransport:
             target = _parse(url)
             addresses = self._checked_addresses(target, deadline)
             return self._first_that_connects(target, addresses, headers, body, deadline)
-        except _NotSent as reason:
+        except NotSent as reason:
             return Outcome(delivered=False, detail=str(reason))
         except (httpx.HTTPError, OSError) as error:
             if deadline.passed:
@@ -176,12 +176,12 @@ class HttpTransport:
 
     def _checked_addresses(self, url: httpx.URL, deadline: "_Deadline") -> list[str]:
         host, port = _host(url), url.port or (443 if url.scheme == "https" else 80)
-        found = _resolve_within(min(self._limits.resolve, deadline.left()), self._resolver, host, port)
+        found = resolve_within(min(self._limits.resolve, deadline.left()), self._resolver, host, port)
         if not found:
-            raise _NotSent("the host name has no address")
+            raise NotSent("the host name has no address")
         for address in found:
             if reason := refusal(address, url.scheme):
-                raise _NotSent(reason)
+                raise NotSent(reason)
         return list(found[:MOST_ADDRESSES])
 
     def _first_that_connects(
@@ -284,15 +284,15 @@ def _parse(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        raise _NotSent("refused: the URL is not valid") from None
+        raise NotSent("refused: the URL is not valid") from None
     if parsed.scheme not in ALLOWED:
-        raise _NotSent("refused: the URL must begin with https:// or http://")
+        raise NotSent("refused: the URL must begin with https:// or http://")
     if not parsed.raw_host or not 0 < (1 if parsed.port is None else parsed.port) < 65536:
-        raise _NotSent("refused: the URL has no valid host and port")
+        raise NotSent("refused: the URL has no valid host and port")
     return parsed
 
 
-def _resolve_within(seconds: float, resolver: Resolver, host: str, port: int) -> Sequence[str]:
+def resolve_within(seconds: float, resolver: Resolver, host: str, port: int) -> Sequence[str]:
     """Resolve in a thread of its own, because the system's call knows no time limit (it ends by itself, later)."""
     answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
 
@@ -306,9 +306,9 @@ def _resolve_within(seconds: float, resolver: Resolver, host: str, port: int) ->
     try:
         found = answers.get(timeout=seconds)
     except queue.Empty:
-        raise _NotSent(f"the host name was not resolved within {seconds:.2g} s") from None
+        raise NotSent(f"the host name was not resolved within {seconds:.2g} s") from None
     if isinstance(found, (OSError, UnicodeError)):
-        raise _NotSent("the host name cannot be resolved") from found
+        raise NotSent("the host name cannot be resolved") from found
     if isinstance(found, Exception):
         raise found
     return found

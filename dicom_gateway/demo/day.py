@@ -11,8 +11,9 @@ from PIL import Image
 from pydicom import Dataset
 
 from dicom_gateway.demo.device import Device
-from dicom_gateway.demo.expecting import expect
+from dicom_gateway.demo.expecting import Unexpected, expect
 from dicom_gateway.demo.objects import Shot
+from dicom_gateway.demo.pims import Pims
 from dicom_gateway.demo.practice import Visit
 from dicom_gateway.demo.program import Program
 from dicom_gateway.demo.receiver import Event, Receiver
@@ -32,6 +33,14 @@ class Day:
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     shots: list[Shot] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    system: Pims | None = None
+
+    @property
+    def pims(self) -> Pims:
+        """The system that speaks HL7; raises Unexpected in a day without one."""
+        if self.system is None:
+            raise Unexpected("expected: a system that speaks HL7")
+        return self.system
 
     def run(self, scenes: Sequence["Scene"]) -> None:
         """Play scenes, each of which returns what came of it; `failed` then names those that had another outcome."""

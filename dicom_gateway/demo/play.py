@@ -13,7 +13,8 @@ from types import FrameType
 from dicom_gateway.demo.day import Day, Scene
 from dicom_gateway.demo.device import Device
 from dicom_gateway.demo.expecting import Unexpected
-from dicom_gateway.demo.practice import DEVICES, ENVIRONMENT, FRONT_DESK, SYSTEMS, settings
+from dicom_gateway.demo.pims import Pims
+from dicom_gateway.demo.practice import DEVICES, ENVIRONMENT, FRONT_DESK, HL7, SYSTEMS, settings
 from dicom_gateway.demo.program import Program
 from dicom_gateway.demo.receiver import RETRY_AFTER_SECONDS, Event, Receiver
 from dicom_gateway.demo.scenes import SCENES
@@ -83,16 +84,19 @@ def _day(root: Path, timeline: Timeline, scenes: Sequence[Scene]) -> bool:
         elif system != FRONT_DESK or event["order"] is None:  # the rest it hears together with the order's PMS
             timeline.hear(system, f"is told {_in_words(event)}")
 
-    timeline.say("demo", "starts a gateway and two practice management systems")
-    with Receiver(tell) as receiver:
-        program = Program(root / "gateway", settings(receiver.url, receiver.secret), ENVIRONMENT)
+    timeline.say("demo", "starts a gateway and three practice management systems")
+    pims = Pims(HL7, lambda words: timeline.hear(HL7, f"is told {words}"))
+    with Receiver(tell) as receiver, pims:
+        tables = f"{settings(receiver.url, receiver.secret)}\n{pims.settings}"
+        program = Program(root / "gateway", tables, ENVIRONMENT)
         with program:
+            pims.port = program.hl7_port
             timeline.say("gateway", f"is ready: DICOM port {program.dicom_port}, API {program.api}")
             devices = {
                 ae_title: Device(ae_title, modality, program.dicom_port, images, timeline)
                 for ae_title, modality in DEVICES.items()
             }
-            day = Day(program, receiver, devices, timeline, thumbnails)
+            day = Day(program, receiver, devices, timeline, thumbnails, system=pims)
             day.run(scenes)
             statuses = Counter(order["status"] for order in program.call("GET", "/orders?limit=100")["items"])
             code = program.end()
@@ -119,6 +123,7 @@ def _sum_up(day: Day, scenes: int, statuses: Counter[str], seconds: float) -> No
     say(f"Orders      {', '.join(f'{count} {status}' for status, count in sorted(statuses.items()))}")
     say(f"Images      {len(day.shots)} sent")
     delivered = [f"{len(day.receiver.events[system])} to {system}" for system in SYSTEMS]
+    delivered.append(f"{len(day.pims.messages)} to {HL7} by HL7")
     say(f"Events      {', '.join(delivered)}")
     say(f"Thumbnails  {len(list(day.thumbnails.iterdir()))}")
     if day.failed:

@@ -8,8 +8,9 @@ from typing import Any
 QUIET_SECONDS = 1
 FRONT_DESK = "front-desk"  # hears of everything, also of what belongs to no order
 VET, DENTAL = "vet-pms", "dental-pms"
+HL7 = "hl7-pms"  # speaks nothing else
 SYSTEMS: dict[str, tuple[str, ...]] = {VET: (VET,), DENTAL: (DENTAL,), FRONT_DESK: ()}  # to the sources it hears of
-DEVICES = {"DX1": "DX", "US1": "US", "SENSOR1": "IO", "OPG1": "PX"}  # AE title to modality
+DEVICES = {"DX1": "DX", "DX2": "DX", "US1": "US", "SENSOR1": "IO", "OPG1": "PX"}  # AE title to modality
 ENVIRONMENT = {
     "DICOM_GATEWAY_COMPLETION__QUIET_SECONDS": str(QUIET_SECONDS),
     "DICOM_GATEWAY_STORAGE__RESERVE_MB": "16",
@@ -56,6 +57,8 @@ LUNA = Visit(VET, "V-3", "A-30", "Poe^Luna", "DX1", "Skull", 1, ("Canine", "Whip
 BELLA = Visit(VET, "V-4", "A-35", "Low^Bella", "DX1", "Pelvis", 1, ("Canine", "Boxer", "Low^Max"))
 ANN = Visit(DENTAL, "D-1", "P-91", "Miller^Ann", "SENSOR1", "Bitewings", 2)
 BEN = Visit(DENTAL, "D-2", "P-92", "Cooper^Ben", "OPG1", "Panoramic", 1)
+PIA = Visit(HL7, "H-1", "A-50", "Gross^Pia", "DX2", "Thorax", 2, ("Feline", "Persian", "Groß"))
+OLLI = Visit(HL7, "H-2", "A-51", "Kern^Olli", "DX2", "Elbow", 1, ("Canine", "Poodle", "Kern"))
 VISITS = (REX, MIA, LUNA, BELLA, ANN, BEN)
 
 

@@ -17,6 +17,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 40.0  # longer than the supervisor gives its roles
 _COMMAND = (sys.executable, "-m", "dicom_gateway")
 _DICOM = re.compile(r"DICOM +127\.0\.0\.1:([0-9]+)")
+_HL7 = re.compile(r"HL7 +127\.0\.0\.1:([0-9]+)")
 _API = re.compile(r"API +(http://127\.0\.0\.1:[0-9]+/api/v1)")
 _ANY_PORT = {f"{PREFIX}{section}__PORT": "0" for section in ("DICOM", "HL7", "WEB")}
 
@@ -31,7 +32,7 @@ class Program:
         self.folder = folder
         self.config = folder / "gateway.toml"
         self.log = folder / "serve.log"
-        self.dicom_port, self.api = 0, ""
+        self.dicom_port, self.hl7_port, self.api = 0, 0, ""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         self._environment = {**kept, **_ANY_PORT, **environment}
         self._settings = settings
@@ -73,7 +74,8 @@ class Program:
         """Return the API's URL and the DICOM port, as the gateway tells them."""
         self._expect_alive()
         text = self.log.read_text(encoding="utf-8", errors="replace")
-        dicom, api = _DICOM.search(text), _API.search(text)
+        dicom, api, hl7 = _DICOM.search(text), _API.search(text), _HL7.search(text)
+        self.hl7_port = int(hl7[1]) if hl7 else 0
         return (api[1], int(dicom[1])) if dicom and api else None
 
     def _is_ready(self) -> bool:

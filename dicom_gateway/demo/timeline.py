@@ -10,7 +10,14 @@ from rich.text import Text
 from dicom_gateway.core.identifiers import printable
 
 _WHO_WIDTH = 15
-_STYLES = {"demo": "dim", "gateway": "magenta", "vet-pms": "green", "dental-pms": "cyan", "front-desk": "yellow"}
+_STYLES = {
+    "demo": "dim",
+    "gateway": "magenta",
+    "vet-pms": "green",
+    "dental-pms": "cyan",
+    "hl7-pms": "bright_green",
+    "front-desk": "yellow",
+}
 _DEVICE = "blue"
 
 
