@@ -106,6 +106,14 @@ GOALS: tuple[Goal, ...] = (
         "x its quiet value",
     ),
     Goal("N-SET COMPLETED until the PMS has all of 20 images, p95", "delivery", (("", "p95"),), 1, " s"),
+    Goal(
+        "HL7 orders a second, each answered AA",
+        "hl7",
+        tuple((f"{n} connections", f"{n}/messages a second") for n in (4, 16)),
+        200,
+        "",
+        at_least=True,
+    ),
     *(
         Goal(f"thumbnail, {syntax}", "thumbnails", ((way, f"{syntax}/{way}"),), bound, f"x {way}", True)
         for syntax in _SYNTAXES

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from pydicom import Dataset
 from pydicom.uid import UID
 
 from conformance.statement_tables import MAPPING, NOT_OFFERED, STATUSES, TOOLS
@@ -16,6 +15,8 @@ from dicom_gateway import __version__
 from dicom_gateway.certificates import CIPHERS, CIPHERS_1_3
 from dicom_gateway.cli.root import TOOLS as COMMANDS
 from dicom_gateway.core.attributes import ATTRIBUTES, Attribute
+from dicom_gateway.core.character_set_choice import choice_of
+from dicom_gateway.core.character_sets import CODE_SETS, SINGLE_BYTE, STAND_ALONE, known
 from dicom_gateway.core.performed import FIXED_AT_CREATE, NEEDED_WHEN_FINAL, WANTED_IN_CREATE
 from dicom_gateway.core.status import TRANSITIONS, StepStatus
 from dicom_gateway.dicom.contexts import (
@@ -35,9 +36,9 @@ from dicom_gateway.dicom.server import (
     LOCAL_LIMIT_EXCEEDED,
     _application_entity,
 )
-from dicom_gateway.dicom.worklist import with_character_set
 from dicom_gateway.settings import GatewaySettings, StorageSettings, WorklistSettings
 from dicom_gateway.settings_dicom import DeviceSettings, DicomSettings, LimitsSettings
+from dicom_gateway.upperlayer.terms import USER_REJECTION
 
 PAGE = Path(__file__).resolve().parent / "statement.md"
 REQUIRED_IN_CREATE = ("PerformedProcedureStepStatus", "ScheduledStepAttributesSequence", "StudyInstanceUID")
@@ -148,14 +149,40 @@ def _worklist_row(row: Attribute, depth: int) -> tuple[str, ...]:
     return f"{'>' * depth}{row.keyword}", tag, row.vr, row.key, row.return_type, words, row.origin
 
 
+def character_sets() -> str:
+    """Return the Defined Terms that are read and written."""
+    without = [f"ISO_IR {number}" for number in ("6", *SINGLE_BYTE)]
+    extensions = [f"ISO 2022 IR {number}" for number in ("6", *CODE_SETS)]
+    rows = [
+        ("Without code extensions", ", ".join((*without, *STAND_ALONE))),
+        ("With code extensions", ", ".join(extensions)),
+    ]
+    return table(("", "Defined Terms"), rows)
+
+
+_JAPANESE = ("ISO 2022 IR 13", "ISO 2022 IR 87")
+_ANSWERED = (  # name, what the profile lists, what the request names
+    ("Doe^Rex", (), ""),
+    ("Müller^Jürgen", (), ""),
+    ("Łukasz^Kot", (), ""),
+    ("Łukasz^Kot", (), "ISO_IR 101"),
+    ("Łukasz^Kot", ("ISO_IR 100", "ISO_IR 192"), ""),
+    ("Łukasz^Kot", ("ISO_IR 100",), ""),
+    ("Yamada^Tarou=山田^太郎", (), ""),
+    ("Yamada^Tarou=山田^太郎", _JAPANESE, ""),
+    ("ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎", _JAPANESE, ""),
+)
+
+
 def answer_character_sets() -> str:
     """Return the character set that an answer gets for some texts."""
     rows = []
-    for example in ("Doe^Rex", "Müller^Jürgen", "Łukasz^Kot", "Yamada^Tarou=山田^太郎"):
-        answer = Dataset()
-        answer.PatientName = example
-        rows.append((f"`{example}`", str(with_character_set(answer).get("SpecificCharacterSet", "none"))))
-    return table(("Text in the answer", "SpecificCharacterSet"), rows)
+    for name, listed, named in _ANSWERED:
+        characters = frozenset(character for character in name if not character.isascii())
+        found = choice_of(listed, known([named])).smallest(characters)
+        answered = "\\".join(found.terms) or "none" if found else "transliterated or refused"
+        rows.append((f"`{name}`", ", ".join(listed) or "none", named or "none", answered))
+    return table(("Text in the answer", "The profile lists", "The request names", "SpecificCharacterSet"), rows)
 
 
 def mpps() -> str:
@@ -217,7 +244,8 @@ def association() -> str:
         ("Largest PDU received (bytes)", str(ae.maximum_pdu_size)),
         (
             "Associations at the same time",
-            f"{limits.associations}, {limits.associations_per_device} of one AE title; more are rejected ({over})",
+            f"{limits.associations}, {limits.associations_per_device} of one AE title at one address "
+            f"(`device.associations`); more are rejected ({over})",
         ),
         (
             "Connections at the same time",
@@ -230,7 +258,7 @@ def association() -> str:
         ("Association whose peer takes nothing is ended after (s)", f"{limits.send_seconds}"),
         (
             "Largest command set, identifier, object; more is aborted",
-            f"{limits.command_kb} KB, {limits.identifier_mb} MB, {limits.object_mb} MB (by class: settings)",
+            f"{limits.command_kb} KB, {limits.identifier_mb} MB, {limits.object_mb} MB (by class, by device: settings)",
         ),
         ("Operations outstanding (asynchronous window)", "1 invoked, 1 performed, and so answered"),
         ("SCP/SCU role selection", "not answered: default roles"),
@@ -238,6 +266,11 @@ def association() -> str:
         ("User identity negotiation", "not checked, not answered"),
         ("Called AE title", f"not checked unless `dicom.check_called_ae_title`; then {called}"),
         ("Calling AE title", f"unknown devices are rejected ({rejection}) unless accepted by the settings"),
+        (
+            "Services of a device",
+            f"a presentation context of a service that it may not use has the result {USER_REJECTION} (user "
+            "rejection); verification is open to all",
+        ),
     ]
     return table(("Parameter", "Value"), rows)
 
@@ -253,11 +286,11 @@ def settings() -> str:
 
 
 def _shown(default: object) -> str:
-    return (
-        "empty"
-        if default in ("", None, (), {})
-        else f"`{str(default).lower() if isinstance(default, bool) else default}`"
-    )
+    if default in ("", None, (), {}):
+        return "empty"
+    if isinstance(default, tuple):
+        return ", ".join(f"`{item}`" for item in default)
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 def tls() -> str:
@@ -284,6 +317,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "transfer syntaxes": syntaxes,
     "transfer syntaxes refused": syntaxes_refused,
     "worklist": worklist,
+    "character sets": character_sets,
     "answer character sets": answer_character_sets,
     "mpps": mpps,
     "transitions": transitions,

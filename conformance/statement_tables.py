@@ -37,6 +37,7 @@ MEANINGS = {
     status.INVALID_SOP_INSTANCE: "Invalid SOP instance",
     status.NO_SUCH_SOP_CLASS: "No such SOP class",
     status.SOP_CLASS_NOT_SUPPORTED: "SOP class not supported",
+    status.NOT_AUTHORISED: "Refused: not authorised",
     status.PROCESSING_FAILURE: "Processing failure",
     status.UNRECOGNIZED_OPERATION: "Unrecognized operation",
     InvalidValue.n_status: "Invalid attribute value",
@@ -56,6 +57,7 @@ _BAD_UID = "the SOP Instance UID has over 64 characters, or others than digits a
 _OTHER_CLASS = "the command names another SOP class than the presentation context"
 _BUG = "an internal error; the Error Comment has a reference to the log"
 _WRONG_OPERATION = "an operation that the presentation context does not have"
+_NOT_ALLOWED = "the device may no longer use the service since this association was accepted"
 _ENDED = f'Error ID 0x{NoLongerUpdatable.error_id:04X}, Error Comment "{NoLongerUpdatable.__doc__}"'
 _DISK = "the disk is below `storage.reserve_mb` or full"
 _PERFORMED = (
@@ -64,6 +66,7 @@ _PERFORMED = (
     (Unavailable.n_status, "the database cannot take it now; it may succeed later"),
     (status.PROCESSING_FAILURE, f"the data set cannot be parsed, or {_BUG}"),
     (status.UNRECOGNIZED_OPERATION, _WRONG_OPERATION),
+    (status.NOT_AUTHORISED, _NOT_ALLOWED),
 )
 STATUSES = (
     *_of("C-ECHO", (status.SUCCESS, "always"), (status.UNRECOGNIZED_OPERATION, _WRONG_OPERATION)),
@@ -75,9 +78,14 @@ STATUSES = (
         (status.CANCEL, "after a C-CANCEL"),
         (status.OUT_OF_RESOURCES, "more matches than `worklist.max_answers` (none is sent), or no database"),
         (status.SOP_CLASS_NOT_SUPPORTED, _OTHER_CLASS),
-        (status.CANNOT_UNDERSTAND, "there is no identifier, or it cannot be parsed"),
+        (
+            status.CANNOT_UNDERSTAND,
+            "there is no identifier, or it cannot be parsed; or an answer has text that no character set of the device "
+            "carries, and its profile refuses transliteration: the Error Comment names the attribute",
+        ),
         (status.PROCESSING_FAILURE, _BUG),
         (status.UNRECOGNIZED_OPERATION, _WRONG_OPERATION),
+        (status.NOT_AUTHORISED, _NOT_ALLOWED),
     ),
     *_of(
         "N-CREATE",
@@ -112,6 +120,7 @@ STATUSES = (
         (status.DATA_SET_MISMATCH, "SOP class or instance UID of command and data set differ, or no StudyInstanceUID"),
         (status.CANNOT_UNDERSTAND, "cut off, nested too deep, too many elements, or not to be parsed"),
         (status.PROCESSING_FAILURE, _BUG),
+        (status.NOT_AUTHORISED, f"{_NOT_ALLOWED}; the object is not kept"),
     ),
 )
 

@@ -63,21 +63,21 @@ def tls_fault(section: str, certificate: Path, key: Path) -> str:
     return ""
 
 
-def dicom_tls_fault(certificate: Path, key: Path, client_ca: Path | None) -> str:
-    """Return why DICOM over TLS cannot be served with these files, or ""."""
-    if fault := tls_fault("dicom", certificate, key):
+def dicom_tls_fault(certificate: Path, key: Path, client_ca: Path | None, section: str = "dicom") -> str:
+    """Return why `section` of the settings, DICOM or HL7, cannot be served over TLS with these files, or ""."""
+    if fault := tls_fault(section, certificate, key):
         return fault
     try:
         context = dicom_context(certificate, key, None)  # which asks for stronger keys than every OpenSSL does
     except (OSError, ValueError) as error:
-        return _not_loaded("dicom", certificate, key, error)
+        return _not_loaded(section, certificate, key, error)
     try:
         if client_ca is not None:
             context.load_verify_locations(client_ca)
     except (OSError, ValueError) as error:
         return (
-            f"dicom.tls_client_ca: {client_ca} cannot be loaded ({_reason(error)}); right is a PEM file of the CAs "
-            "whose certificates the devices have"
+            f"{section}.tls_client_ca: {client_ca} cannot be loaded ({_reason(error)}); right is a PEM file of the CAs "
+            f"whose certificates {'the devices' if section == 'dicom' else 'senders'} have"
         )
     return ""
 

@@ -19,7 +19,10 @@ from pathlib import Path
 import httpx
 
 from dicom_gateway.certificates import presents, valid_until
+from dicom_gateway.checking_hl7 import folder_fault, listens, refused
+from dicom_gateway.connectors.hl7.client import MllpClient, NotAnswered
 from dicom_gateway.connectors.reach import reach
+from dicom_gateway.core.devices import Device
 from dicom_gateway.dicom.file_meta import IMPLEMENTATION_CLASS_UID
 from dicom_gateway.dicom.scu import Call, verify
 from dicom_gateway.errors import GatewayError, SettingsError
@@ -39,9 +42,7 @@ DESCRIPTORS_A_CONNECTION = 2  # its socket, and the object that it sends
 OTHER_DESCRIPTORS = 200  # database, libraries, logs
 MOST_CLOCK_SECONDS = 2.0  # between this machine's clock and that of the file system
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where to ask for a listener on all
-
-
-_CALLED = {DICOM_TLS: "DICOM over TLS"}
+_CALLED = {DICOM_TLS: "DICOM over TLS", "hl7": "HL7"}
 
 
 class State(StrEnum):
@@ -73,6 +74,7 @@ def check_all(settings: Settings, config: Path | None) -> Iterator[Finding]:
     yield from check_certificates(settings, datetime.now(UTC))
     for listener in listeners_of(settings, ROLES):
         yield check_port(settings, listener)
+    yield from (check_drop(source.name, source.folder) for source in settings.hl7_source if source.folder)
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         calls: list[Callable[[], Finding]] = [partial(check_device, settings, one) for one in settings.device]
         calls += [partial(check_pms, one) for one in settings.pms]
@@ -85,6 +87,7 @@ def check_configuration(settings: Settings, config: Path | None) -> Iterator[Fin
     refusals = (
         ("the API and the page do not start", settings.web_refusal()),
         ("DICOM over TLS is not served", settings.dicom_tls_refusal()),
+        ("HL7 is not served", settings.hl7_refusal()),
     )
     failed = [Finding("configuration", State.FAILED, what, why) for what, why in refusals if why]
     yield from failed or [Finding("configuration", State.OK, f"read from {where}")]
@@ -205,10 +208,12 @@ def check_limits(settings: Settings) -> Iterator[Finding]:
 
 def check_certificates(settings: Settings, now: datetime) -> Iterator[Finding]:
     """Yield until when each certificate is valid that the gateway serves, or that devices' certificates come from."""
-    dicom, web = settings.dicom, settings.web
+    dicom, hl7, web = settings.dicom, settings.hl7, settings.web
     files = {
         "dicom.tls_certificate": dicom.tls_certificate,
         "dicom.tls_client_ca": dicom.tls_client_ca,
+        "hl7.tls_certificate": hl7.tls_certificate,
+        "hl7.tls_client_ca": hl7.tls_client_ca,
         "web.tls_certificate": web.tls_certificate,
     }
     for name, path in files.items():
@@ -260,8 +265,18 @@ def _dicom_is_ours(settings: Settings, name: str, host: str) -> Finding | None:
 
 
 def _dicom_tls_is_ours(settings: Settings, name: str, host: str) -> Finding | None:
-    certificate = settings.dicom.tls_certificate
-    shown = certificate and presents(host, settings.dicom.tls_port, certificate, SECONDS)
+    return _tls_is_ours(name, host, settings.dicom.tls_port, settings.dicom.tls_certificate)
+
+
+def _hl7_is_ours(settings: Settings, name: str, host: str) -> Finding | None:
+    hl7 = settings.hl7
+    if hl7.tls_certificate:
+        return _tls_is_ours(name, host, hl7.port, hl7.tls_certificate)
+    return _answers(name) if listens(host, hl7.port, settings.gateway.data_dir, SECONDS) else None
+
+
+def _tls_is_ours(name: str, host: str, port: int, certificate: Path | None) -> Finding | None:
+    shown = certificate and presents(host, port, certificate, SECONDS)
     if shown is False:
         advice = "start the gateway again to have it taken; if another program has the port, choose another"
         return Finding(name, State.WARNING, f"another certificate is shown there than {certificate}", advice)
@@ -281,11 +296,23 @@ def _web_is_ours(settings: Settings, name: str, host: str) -> Finding | None:
 _IS_OURS: dict[str, Callable[[Settings, str, str], Finding | None]] = {
     "dicom": _dicom_is_ours,
     DICOM_TLS: _dicom_tls_is_ours,
+    "hl7": _hl7_is_ours,
     "web": _web_is_ours,
 }
 
 
-def check_device(settings: Settings, device: DeviceSettings) -> Finding:
+def check_drop(source: str, folder: Path) -> Finding:
+    """Return whether a folder that a source drops files into can be watched, and whether any were refused."""
+    name = f"folder {source}"
+    if fault := folder_fault(folder):
+        return Finding(name, State.FAILED, *fault)
+    if count := refused(folder):
+        advice = "read the reason beside each; have it mended and dropped again, and delete it"
+        return Finding(name, State.WARNING, f"{count} refused files lie in {folder / 'failed'}", advice)
+    return Finding(name, State.OK, f"{folder} can be watched")
+
+
+def check_device(settings: Settings, device: DeviceSettings | Device) -> Finding:
     """Return whether a device answers a C-ECHO, when the gateway is to call it at all."""
     name = f"device {device.ae_title}"
     if not (device.host and device.port):
@@ -301,10 +328,19 @@ def check_device(settings: Settings, device: DeviceSettings) -> Finding:
 
 def check_pms(pms: PmsSettings) -> Finding:
     """Return whether a PMS can be reached; no event is sent."""
-    reached, found = reach(pms.url, SECONDS)
+    reached, found = reach(pms.url, SECONDS) if pms.url else _reach_hl7(pms)
     if reached:
         return Finding(f"PMS {pms.name}", State.OK, f"{found}; no event was sent")
-    return Finding(f"PMS {pms.name}", State.FAILED, found, f"compare its url; then: dicom-gateway pms test {pms.name}")
+    place = "url" if pms.url else "host and port"
+    advice = f"compare its {place}; then: dicom-gateway pms test {pms.name}"
+    return Finding(f"PMS {pms.name}", State.FAILED, found, advice)
+
+
+def _reach_hl7(pms: PmsSettings) -> tuple[bool, str]:
+    try:
+        return True, MllpClient(pms.host or "", pms.port, SECONDS, pms.trust()).reach()
+    except NotAnswered as error:
+        return False, str(error)
 
 
 def worst(findings: Sequence[Finding]) -> State:

@@ -3,9 +3,12 @@ that no device sees. Read, never changed."""
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import urlsplit
 
-from dicom_gateway.checking import Finding, State
+from dicom_gateway.checking import MOST_AT_ONCE, Finding, State, check_device
+from dicom_gateway.core.devices import Origin
 from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.status import OrderStatus
 from dicom_gateway.errors import GatewayError
@@ -31,7 +34,7 @@ def check_work(settings: Settings) -> Iterator[Finding]:
         return
     gateway = Gateway(settings)
     try:
-        for look in (check_targets, check_alarms, check_steps):
+        for look in (check_targets, check_alarms, check_steps, check_devices):
             yield from look(gateway)
     except GatewayError:  # checking.py has said what is wrong with the database
         return
@@ -45,7 +48,7 @@ def check_links(settings: Settings) -> Iterator[Finding]:
     if web.public_url or not (is_loopback(web.host) or web.host in _EVERY_ADDRESS):
         return
     for pms in settings.pms:
-        if pms.thumbnails == "link" and not is_loopback(urlsplit(pms.url).hostname or ""):
+        if pms.thumbnail_mode == "link" and not is_loopback(urlsplit(pms.destination).hostname or ""):
             scheme = "https" if web.tls_certificate else "http"
             found = f'thumbnails = "link", and the links begin with {scheme}://{web.host}:{web.port}'
             advice = "set web.public_url to the address under which this PMS reaches the gateway"
@@ -116,5 +119,15 @@ def check_steps(gateway: Gateway) -> Iterator[Finding]:
         for status in _NOT_BEGUN
         for order in gateway.orders.find(OrderFilter(status=status.value, limit=MOST_ORDERS))
     ]
-    if found := unreached(orders, gateway.settings):
+    if found := unreached(orders, gateway.stations()):
         yield Finding("worklist", State.WARNING, found, WHAT_TO_DO)
+
+
+def check_devices(gateway: Gateway) -> Iterator[Finding]:
+    """Yield which devices stand in the file and in the database, and whether those of the database answer a C-ECHO."""
+    for ae_title in gateway.device_store.clashes():
+        found = "it is configured in gateway.toml and in the database; the file's values hold"
+        yield Finding(f"device {ae_title}", State.WARNING, found, f"dicom-gateway devices remove {ae_title}")
+    stored = [device for device in gateway.device_store.all() if device.origin is Origin.DATABASE]
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        yield from pool.map(partial(check_device, gateway.settings), stored)

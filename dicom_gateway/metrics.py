@@ -23,6 +23,16 @@ ASSOCIATION_EVENTS = {  # how an association, or a connection that should have b
     "request late": "connections without a TLS handshake or an association request in time",
     "request invalid": "connections that began with something else than an association request",
 }
+HL7_EVENTS = {  # how an HL7 connection went -> what it says
+    "accepted": "connections that were accepted",
+    "connection refused": "closed unread: too many, in all or from the address, and all at work",
+    "made room": "idle ones that were closed for a new one, because there were too many",
+    "handshake failed": "TLS: no handshake, no accepted certificate, or another protocol",
+    "late": "a message, or a TLS handshake, that was not there in time, or an answer that nobody read",
+    "too large": "a message over hl7.message_mb",
+    "no room": "a large message while several others were on their way; its sender was asked to send it later",
+    "unfinished": "closed by the sender within a message",
+}
 UNNAMED_AFTER = 200  # AE titles that get a label of their own; the rest share one
 
 
@@ -60,6 +70,18 @@ class Metrics:
         self.performed_steps = Counter(
             "dicom_gateway_performed_steps", "Reports of performed steps.", ["ae_title", "outcome"], registry=registry
         )
+        self.observations_dropped = Counter(
+            "dicom_gateway_observations_dropped", "What devices asked or did, given up unwritten.", registry=registry
+        )
+        self.hl7_connections = Counter(
+            "dicom_gateway_hl7_connections", "HL7 connections by how they went.", ["event"], registry=registry
+        )
+        self.hl7_skipped_bytes = Counter(
+            "dicom_gateway_hl7_skipped_bytes", "Bytes that belonged to no HL7 message.", registry=registry
+        )
+        self.hl7_messages = Counter(
+            "dicom_gateway_hl7_messages", "HL7 messages received.", ["source", "outcome"], registry=registry
+        )
         self.deliveries = Counter(
             "dicom_gateway_deliveries", "Tries to deliver an event.", ["target", "outcome"], registry=registry
         )
@@ -87,6 +109,22 @@ class Metrics:
     def count_performed_step(self, ae_title: str, outcome: str) -> None:
         """Count a report of a performed step."""
         self.performed_steps.labels(self._label(ae_title), outcome).inc()
+
+    def count_dropped_observation(self) -> None:
+        """Count an observation that was given up: habits and what was served then lack it."""
+        self.observations_dropped.inc()
+
+    def count_hl7_connection(self, event: str) -> None:
+        """Count one of HL7_EVENTS."""
+        self.hl7_connections.labels(event).inc()
+
+    def count_hl7_skipped(self, number: int) -> None:
+        """Count bytes that belonged to no message."""
+        self.hl7_skipped_bytes.inc(number)
+
+    def count_hl7_message(self, source: str, outcome: str) -> None:
+        """Count a message of a configured source, or of "unknown"."""
+        self.hl7_messages.labels(source, outcome).inc()
 
     def count_delivery(self, target: str, outcome: str, seconds: float) -> None:
         """Count a try to deliver; `seconds` since the event occurred."""

@@ -4,6 +4,7 @@ TCP_QUICKACK (Linux): a device that does not set TCP_NODELAY waits for our ackno
 a message; a delayed one costs it 40 ms a message.
 """
 
+import errno
 import os
 import socket
 import sys
@@ -60,6 +61,19 @@ def lock(file: IO[bytes]) -> None:
     """Take an exclusive lock, waiting for it."""
     if fcntl is not None:
         fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def is_locked(descriptor: int) -> bool:
+    """Say whether another process, or another opening of the file, holds an exclusive lock of either kind on it."""
+    if fcntl is None:
+        return False
+    try:
+        for apply in (fcntl.flock, fcntl.lockf):
+            apply(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            apply(descriptor, fcntl.LOCK_UN)
+    except OSError as error:
+        return error.errno in (errno.EACCES, errno.EAGAIN)  # others: a file system without locks
+    return False
 
 
 def most_descriptors() -> int | None:

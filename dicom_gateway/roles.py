@@ -9,32 +9,28 @@ import socket
 import ssl
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import structlog
 
 from dicom_gateway import __version__
 from dicom_gateway.certificates import dicom_context
+from dicom_gateway.core.device_answer import Echoed
+from dicom_gateway.core.devices import Device
 from dicom_gateway.errors import GatewayError
 from dicom_gateway.gateway import Gateway, clock
 from dicom_gateway.settings import DICOM_TLS, Listener, Settings
-from dicom_gateway.storage import heartbeat
 from dicom_gateway.storage.audit import clear_alarm
+from dicom_gateway.storage.observing import Observer
 from dicom_gateway.storage.worklist import Worklist
 from dicom_gateway.wake import WakeListener
-
-if TYPE_CHECKING:
-    from dicom_gateway.metrics import Gauge
 
 log = structlog.get_logger()
 
 DRAIN_SECONDS = 30.0
 LOOK_SECONDS = 0.5
 SWITCH_SECONDS = 0.001  # a thread that waits to accept or to answer an echo gets its turn sooner than Python's 5 ms
-PROBE_EVERY_SECONDS = 10.0
 TLS_ALARM = ("DICOM TLS not served", "dicom.tls_certificate")  # kind and subject
 
 
@@ -57,10 +53,12 @@ def run_dicom(gateway: Gateway, context: RoleContext) -> None:
     from dicom_gateway.dicom.performed_steps import PerformedStepService
     from dicom_gateway.dicom.server import DicomService
     from dicom_gateway.dicom.store import StoreService
+    from dicom_gateway.dicom.watching import Watch, facts_of_identifier
     from dicom_gateway.dicom.worklist import WorklistService
     from dicom_gateway.metrics import Metrics
 
     settings, metrics = gateway.settings, Metrics()
+    observer = Observer(gateway.database, facts_of_identifier, metrics.count_dropped_observation)
     worklist = WorklistService(
         Worklist(gateway.database),
         clock,
@@ -68,19 +66,21 @@ def run_dicom(gateway: Gateway, context: RoleContext) -> None:
         settings.worklist.max_answers,
         settings.worklist.hide_after_days,
         metrics.count_query,
+        gateway.device_book.profile,
+        observer.observe,
     )
     service = DicomService(
         settings.dicom.ae_title,
         settings.dicom.check_called_ae_title,
         settings.dicom.extra_storage_classes,
-        gateway.devices,
+        gateway.device_book.current,
         gateway.unknown_devices,
         worklist,
         StoreService(gateway.objects, gateway.studies, metrics.count_object),
         PerformedStepService(gateway.performed_steps, clock, secrets.randbits, metrics.count_performed_step),
         metrics.count_association,
         settings.limits.as_limits(),
-        frozenset(device.ae_title for device in settings.device if device.stock_association),
+        Watch(observer.observe, clock),
     )
     sys.setswitchinterval(SWITCH_SECONDS)
     service.start(context.sockets["dicom"], _secure(gateway, context.sockets.get(DICOM_TLS)))
@@ -89,6 +89,7 @@ def run_dicom(gateway: Gateway, context: RoleContext) -> None:
     log.info("ready")
     context.wait_until_draining()
     service.stop(DRAIN_SECONDS)
+    observer.close()
 
 
 def _secure(gateway: Gateway, listening: socket.socket | None) -> tuple[socket.socket, ssl.SSLContext] | None:
@@ -122,7 +123,7 @@ def run_worker(gateway: Gateway, context: RoleContext) -> None:
     from dicom_gateway.metrics import Metrics
     from dicom_gateway.study.decoder import Decoder
     from dicom_gateway.study.thumbnails import Thumbnails
-    from dicom_gateway.worker import Deliverer, Settler, Sweeper, loops
+    from dicom_gateway.worker import Deliverer, Forgetter, Loop, Settler, Sweeper, loops
 
     metrics, decoder = Metrics(), Decoder()
     thumbnails = Thumbnails(decoder, gateway.object_path, gateway.objects.thumbnail_path)
@@ -131,7 +132,7 @@ def run_worker(gateway: Gateway, context: RoleContext) -> None:
         pms.name: Deliverer(
             pms.name,
             sinks[pms.name],
-            pms.thumbnails,
+            pms.thumbnail_mode,
             gateway.public_url(),
             gateway.outbox,
             gateway.studies,
@@ -151,7 +152,11 @@ def run_worker(gateway: Gateway, context: RoleContext) -> None:
         clock,
     )
     listener = WakeListener(gateway.run_dir, "worker")
-    running = loops(Settler(gateway.settlement), deliverers, sweeper, clock, listener.event)
+    forgetter = Forgetter(gateway.messages, gateway.settings.messages.keep_days, clock)
+    running = [
+        *loops(Settler(gateway.settlement), deliverers, sweeper, clock, listener.event),
+        Loop("forget", forgetter.run, clock, listener.event()),
+    ]
     for loop in running:
         loop.start()
     log.info("ready")
@@ -163,30 +168,46 @@ def run_worker(gateway: Gateway, context: RoleContext) -> None:
 
 
 def run_intake(gateway: Gateway, context: RoleContext) -> None:
-    """Wait: every connector that takes orders in (HL7, watched folders) runs in this role, and none is configured."""
-    log.info("ready", connectors=0)
+    """Take messages in until drained: by HL7, and from watched folders."""
+    from dicom_gateway.intake import Intake
+
+    intake = Intake(gateway, context.sockets.get("hl7"), context.draining.is_set)
+    log.info("ready", connectors=intake.start())
     context.wait_until_draining()
+    intake.stop(DRAIN_SECONDS)
 
 
 def run_web(gateway: Gateway, context: RoleContext) -> None:
     """Serve the API and the page until drained."""
+    from dicom_gateway.device_sheets import sheet_of
     from dicom_gateway.metrics import exposition
+    from dicom_gateway.readiness import Readiness, gauges
     from dicom_gateway.study.decoder import Decoder
     from dicom_gateway.study.thumbnails import Thumbnails
     from dicom_gateway.web.app import create_app
     from dicom_gateway.web.server import WebServer
-    from dicom_gateway.web.services import Services
+    from dicom_gateway.web.services import DeviceServices, Services
 
     settings, decoder = gateway.settings, Decoder()
-    readiness = Readiness(gateway, context)
+    readiness = Readiness(gateway, context.draining.is_set)
     services = Services(
         orders=gateway.orders,
+        patients=gateway.patients,
         studies=gateway.studies,
         settlement=gateway.settlement,
         outbox=gateway.outbox,
+        messages=gateway.messages,
         tokens=gateway.tokens,
         audit=gateway.audit,
+        devices=DeviceServices(
+            gateway.device_store,
+            gateway.admission,
+            lambda device: sheet_of(device, settings),
+            lambda device: _echo(device, settings),
+        ),
         unknown_devices=gateway.unknown_devices,
+        observations=gateway.observations,
+        explain=lambda order, ae_title: gateway.explainer.explain(order, ae_title),
         objects=gateway.objects,
         thumbnails=Thumbnails(decoder, gateway.object_path, gateway.objects.thumbnail_path),
         zone=settings.zone(),
@@ -206,6 +227,12 @@ def run_web(gateway: Gateway, context: RoleContext) -> None:
     decoder.close()
 
 
+def _echo(device: Device, settings: Settings) -> Echoed:
+    from dicom_gateway.device_echo import echo
+
+    return echo(device, settings)
+
+
 def _stop_when_draining(context: RoleContext, stop: Callable[[], None]) -> None:
     context.wait_until_draining()
     stop()
@@ -217,7 +244,11 @@ ROLES: dict[str, Callable[[Gateway, RoleContext], None]] = {
     "worker": run_worker,
     "web": run_web,
 }
-LISTENING_ROLES = {"dicom": ("dicom", DICOM_TLS), "web": ("web",)}  # role -> the listeners that it serves
+LISTENING_ROLES = {  # role -> the listeners that it serves
+    "dicom": ("dicom", DICOM_TLS),
+    "intake": ("hl7",),
+    "web": ("web",),
+}
 
 
 def listeners_of(settings: Settings, roles: Iterable[str]) -> list[Listener]:
@@ -225,6 +256,8 @@ def listeners_of(settings: Settings, roles: Iterable[str]) -> list[Listener]:
     names = {name for role in roles for name in LISTENING_ROLES.get(role, ())}
     if settings.dicom_tls_refusal():
         names.discard(DICOM_TLS)
+    if not settings.listens_for_hl7() or settings.hl7_refusal():
+        names.discard("hl7")
     return [listener for listener in settings.listeners() if listener.name in names]
 
 
@@ -247,94 +280,3 @@ def _wait_for_end(pipe: int, draining: threading.Event) -> None:
     while os.read(pipe, 1):
         continue
     draining.set()
-
-
-class Readiness:
-    """Whether each component works, for /readyz. The C-ECHO and the write are done at most every ten seconds."""
-
-    def __init__(self, gateway: Gateway, context: RoleContext) -> None:
-        self._gateway = gateway
-        self._context = context
-        self._echo = _Remembered(self._echoes)
-        self._writes = _Remembered(self._beats)
-
-    def components(self) -> dict[str, str]:
-        """Return each component with "ok" or "failed"."""
-        checks: dict[str, Callable[[], bool]] = {
-            "database": self._database,
-            "store": lambda: (
-                (self._gateway.data_dir / "objects").is_dir() and os.access(self._gateway.data_dir, os.W_OK)
-            ),
-            "space": lambda: self._gateway.objects.has_space(),
-            "running": lambda: not self._context.draining.is_set(),
-            "dicom": self._echo.holds,
-        }
-        return {name: "ok" if _holds(check) else "failed" for name, check in checks.items()}
-
-    def _database(self) -> bool:
-        """Read a row each time, and write one now and then."""
-        heartbeat.look(self._gateway.database)
-        return self._writes.holds()
-
-    def _beats(self) -> bool:
-        heartbeat.beat(self._gateway.database, clock())
-        return True
-
-    def _echoes(self) -> bool:
-        from dicom_gateway.dicom.scu import echo
-
-        dicom = self._gateway.settings.dicom
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(dicom.host, dicom.host)  # noqa: S104
-        return echo(host, dicom.port, dicom.ae_title, dicom.ae_title)
-
-
-class _Remembered:
-    """A check that costs something: its answer holds for a while; one thread asks, the others wait for it."""
-
-    def __init__(self, check: Callable[[], bool]) -> None:
-        self._check = check
-        self._guard = threading.Lock()
-        self._answer = False
-        self._at = float("-inf")
-
-    def holds(self) -> bool:
-        """Return the answer, at most PROBE_EVERY_SECONDS old."""
-        with self._guard:
-            if time.monotonic() - self._at > PROBE_EVERY_SECONDS:
-                self._answer = _holds(self._check)
-                self._at = time.monotonic()
-            return self._answer
-
-
-def _holds(check: Callable[[], bool]) -> bool:
-    try:
-        return check()
-    except (GatewayError, OSError):
-        return False
-
-
-def gauges(gateway: Gateway) -> "tuple[Gauge, ...]":
-    """Return what is read when somebody asks for metrics."""
-    from dicom_gateway.metrics import Gauge
-
-    return (
-        Gauge(
-            "dicom_gateway_orders",
-            "Orders by status.",
-            ("status",),
-            lambda: {(status,): float(n) for status, n in gateway.orders.by_status().items()},
-        ),
-        Gauge(
-            "dicom_gateway_outbox",
-            "Deliveries by target and status.",
-            ("target", "status"),
-            lambda: {labels: float(n) for labels, n in gateway.outbox.depth().items()},
-        ),
-        Gauge("dicom_gateway_alarms", "Alarms that stand.", (), lambda: {(): float(len(gateway.audit.alarms()))}),
-        Gauge(
-            "dicom_gateway_free_bytes",
-            "Free space where objects are kept.",
-            (),
-            lambda: {(): float(gateway.objects.files.free_bytes(gateway.data_dir))},
-        ),
-    )

@@ -6,16 +6,19 @@ takes the environment too, as load_settings does, but leaves relative paths as t
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dicom_gateway.certificates import dicom_tls_fault, tls_fault
 from dicom_gateway.network import is_loopback as is_loopback
 from dicom_gateway.settings_dicom import DeviceSettings, DicomSettings, LimitsSettings
+from dicom_gateway.settings_hl7 import Hl7Settings, Hl7SourceSettings, MessagesSettings, one_table_a_source
+from dicom_gateway.settings_pms import PmsSettings as PmsSettings
+from dicom_gateway.settings_pms import faults_of
 from dicom_gateway.settings_values import (
     SQLITE,
     Answers,
@@ -26,20 +29,17 @@ from dicom_gateway.settings_values import (
     File,
     Folder,
     Host,
+    Label,
     Location,
-    PmsName,
     Port,
     Prefix,
+    ProcedureCode,
     PublicUrl,
     Seconds,
-    Secret,
     Section,
-    Source,
-    TargetUrl,
     Text,
     Zone,
     both_or_neither,
-    checked_secret,
     machine_zone,
     refuse,
     repeated,
@@ -47,6 +47,7 @@ from dicom_gateway.settings_values import (
 
 PREFIX = "DICOM_GATEWAY_"
 DICOM_TLS = "dicom_tls"  # the listener for DICOM over TLS
+TLS_FILES = ("tls_certificate", "tls_key", "tls_client_ca")
 
 
 class Listener(NamedTuple):
@@ -73,13 +74,6 @@ class GatewaySettings(Section):
     data_dir: Folder = Field(default=Path("data"), description="Folder of the database and of all received images.")
     practice: Text = Field(default="", description="Name of the practice, shown on the page.")
     time_zone: Zone = Field(default="", description="Zone of appointment times; empty: the zone of this machine.")
-
-
-class Hl7Settings(Section):
-    """The HL7 listener (MLLP)."""
-
-    host: Host = Field(default="127.0.0.1", description="Address to listen on for HL7.")
-    port: Port = Field(default=2575, description="TCP port for HL7; 0 takes any free one.")
 
 
 class WebSettings(Section):
@@ -144,35 +138,12 @@ class CompletionSettings(Section):
     )
 
 
-class PmsSettings(Section):
-    """A practice management system that takes events."""
+class TemplateSettings(Section):
+    """How many images a procedure of one code makes: another number than ours, or a code that we do not know."""
 
-    name: PmsName = Field(description="Name of the target, unique.")
-    type: Literal["webhook"] = Field(default="webhook", description="How events are sent.")
-    url: TargetUrl = Field(description="URL that events are posted to.")
-    secret: Annotated[Secret | None, EmptyIsNone] = Field(
-        default=None, description="Secret that signs events: whsec_ and base64; or secret_file."
-    )
-    secret_file: Annotated[File | None, EmptyIsNone] = Field(default=None, description="File that holds the secret.")
-    sources: tuple[Source, ...] = Field(
-        default=(), description="Only events of orders from these sources; empty: every event."
-    )
-    thumbnails: Literal["inline", "link", "none"] = Field(default="inline", description="How events carry thumbnails.")
-
-    @field_validator("secret_file")
-    @classmethod
-    def _exactly_one_secret(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if "secret" in info.data and (value is None) == (info.data["secret"] is None):
-            what = f"and secret are both {'set' if value else 'missing'}"
-            refuse([Contradiction((), what, "exactly one of them")])
-        return value
-
-    def signing_secret(self) -> SecretStr:
-        """Return the secret, read from its file when it has one; raise OSError or ValueError (without the secret)."""
-        if self.secret_file is None:
-            return self.secret or SecretStr("")
-        with self.secret_file.open("rb") as file:
-            return SecretStr(checked_secret(file.read(4096).decode("ascii", "replace").strip()))
+    code: ProcedureCode = Field(description="Code Value of the procedure or of the step's protocol.")
+    images: Count = Field(description="Images that it makes at least; 0: as many as it takes.")
+    label: Label = Field(default="", description="What they are, for people: 2 of 4 images (D0274 bitewings).")
 
 
 class _Environment(EnvSettingsSource):
@@ -187,7 +158,8 @@ class _Environment(EnvSettingsSource):
 
 
 class Settings(BaseSettings):
-    """All settings. Sections are tables, `device` and `pms` lists of tables; the environment beats the file."""
+    """All settings. Sections are tables; `device`, `hl7_source`, `pms` and `template` are lists of tables. The
+    environment beats the file."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -208,8 +180,11 @@ class Settings(BaseSettings):
     worklist: WorklistSettings = WorklistSettings()
     orders: OrderSettings = OrderSettings()
     completion: CompletionSettings = CompletionSettings()
+    messages: MessagesSettings = MessagesSettings()
     device: tuple[DeviceSettings, ...] = ()
+    hl7_source: tuple[Hl7SourceSettings, ...] = ()
     pms: tuple[PmsSettings, ...] = ()
+    template: tuple[TemplateSettings, ...] = ()
     _origin: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -244,11 +219,23 @@ class Settings(BaseSettings):
         refuse(repeated("device", "ae_title", [item.ae_title for item in device]))
         return device
 
+    @field_validator("hl7_source")
+    @classmethod
+    def _one_table_a_source(cls, hl7_source: tuple[Hl7SourceSettings, ...]) -> tuple[Hl7SourceSettings, ...]:
+        refuse(one_table_a_source(hl7_source))
+        return hl7_source
+
     @field_validator("pms")
     @classmethod
     def _one_table_a_pms(cls, pms: tuple[PmsSettings, ...]) -> tuple[PmsSettings, ...]:
-        refuse(repeated("pms", "name", [item.name for item in pms]))
+        refuse([*repeated("pms", "name", [item.name for item in pms]), *faults_of(pms)])
         return pms
+
+    @field_validator("template")
+    @classmethod
+    def _one_table_a_code(cls, template: tuple[TemplateSettings, ...]) -> tuple[TemplateSettings, ...]:
+        refuse(repeated("template", "code", [item.code for item in template]))
+        return template
 
     def listeners(self) -> tuple[Listener, ...]:
         """Return every place where the gateway listens."""
@@ -279,6 +266,14 @@ class Settings(BaseSettings):
             return None
         return dicom_tls_fault(dicom.tls_certificate, dicom.tls_key, dicom.tls_client_ca) or None
 
+    def listens_for_hl7(self) -> bool:
+        """Say whether any source sends by MLLP."""
+        return any(source.folder is None for source in self.hl7_source)
+
+    def hl7_refusal(self) -> str | None:
+        """Return why the HL7 listener, which is configured, cannot serve; None when it can, or is not configured."""
+        return (self.hl7.tls_fault() or None) if self.listens_for_hl7() else None
+
     def zone(self) -> ZoneInfo:
         """Return the practice's zone, the machine's when none is set; raise SettingsError for an unusable TZ."""
         return ZoneInfo(self.gateway.time_zone) if self.gateway.time_zone else machine_zone()
@@ -294,17 +289,19 @@ class Settings(BaseSettings):
         def at(path: Path | None) -> Path | None:
             return None if path is None else folder / path
 
+        def with_files(section: BaseModel) -> BaseModel:
+            names = [name for name in TLS_FILES if name in type(section).model_fields]
+            return section.model_copy(update={name: at(getattr(section, name)) for name in names})
+
         url = self.database.url
-        dicom_files = {name: at(getattr(self.dicom, name)) for name in ("tls_certificate", "tls_key", "tls_client_ca")}
-        web_files = {name: at(getattr(self.web, name)) for name in ("tls_certificate", "tls_key")}
         changes = {
             "gateway": self.gateway.model_copy(update={"data_dir": at(self.gateway.data_dir)}),
-            "dicom": self.dicom.model_copy(update=dicom_files),
-            "web": self.web.model_copy(update=web_files),
+            **{name: with_files(getattr(self, name)) for name in ("dicom", "hl7", "web")},
+            "hl7_source": tuple(item.relative_to(folder) for item in self.hl7_source),
             "database": self.database.model_copy(
                 update={"url": url and f"{SQLITE}{folder / url.removeprefix(SQLITE)}"}
             ),
-            "pms": tuple(item.model_copy(update={"secret_file": at(item.secret_file)}) for item in self.pms),
+            "pms": tuple(item.relative_to(folder) for item in self.pms),
         }
         return self.model_copy(update=changes)
 

@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 from dicom_gateway.errors import SettingsError
 from dicom_gateway.settings import PREFIX, Settings
 from dicom_gateway.settings_text import annotation_at, dotted, holds_secret, known_locations, right, shown, variable
-from dicom_gateway.settings_values import Location, Secret
+from dicom_gateway.settings_values import Contradiction, Location
 
 CONFIG_VARIABLE = PREFIX + "CONFIG"
 DEFAULT_FILE = "gateway.toml"
@@ -90,7 +90,8 @@ def load_settings(config: Path | None = None) -> Settings:
 def settings_origin(settings: Settings) -> dict[str, str]:
     """Return where each value came from: "dicom.port" -> "default", the file's path or the variable's name.
 
-    `device` and `pms` come from one place as a whole. Of settings that load_settings did not make all are "default".
+    `device`, `hl7_source`, `pms` and `template` come from one place as a whole. Settings that load_settings did not
+    make are all "default".
     """
     names = [dotted(location) for location in known_locations()]
     return {name: settings._origin.get(name, "default") for name in names}
@@ -174,12 +175,13 @@ def _check_surroundings(settings: Settings, origins: _Origins) -> None:
         settings.zone()
     except SettingsError as error:
         problems.append(str(error))
-    for index, pms in enumerate(settings.pms):
-        try:
-            pms.signing_secret()
-        except (OSError, ValueError) as error:
-            what = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else f"holds what {error}"
-            problems.append(_line(("pms", index, "secret_file"), origins, f'"{pms.secret_file}" {what}', right(Secret)))
+    looked_at: list[tuple[Location, Contradiction | None]] = [
+        *((("hl7_source", index), source.unusable()) for index, source in enumerate(settings.hl7_source)),
+        *((("pms", index), pms.unusable()) for index, pms in enumerate(settings.pms)),
+    ]
+    for table, found in looked_at:
+        if found:
+            problems.append(_line((*table, *found.location), origins, found.what, found.right))
     if problems:
         raise SettingsError("\n".join(problems))
 

@@ -1,17 +1,15 @@
 """The types of single settings: how each is checked, what a right one looks like, and what sections share.
 
-AE titles are bounded by PS3.5 6.2 (AE), UIDs by PS3.5 9.1, the accession number's prefix by SH (16 characters, 10 of
-them digits), webhook secrets by Standard Webhooks. A check raises ValueError, whose text says what is wrong without
-repeating the value; `Form`, or the bounds of a number, say what would be right.
+UIDs are bounded by PS3.5 9.1, the accession number's prefix by SH (16 characters, 10 of them digits), webhook secrets
+by Standard Webhooks; what a device has, too, is in core/device_fields.py. A check raises ValueError, whose text says
+what is wrong without repeating the value; `Form`, or the bounds of a number, say what would be right.
 """
 
 import base64
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
@@ -28,18 +26,21 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from dicom_gateway.core.device_fields import HOST_FORM, MOST_MEGABYTES
+from dicom_gateway.core.device_fields import AETitle as AETitle
+from dicom_gateway.core.device_fields import EmptyIsNone as EmptyIsNone
+from dicom_gateway.core.device_fields import Form as Form
+from dicom_gateway.core.device_fields import Megabytes as Megabytes
+from dicom_gateway.core.device_fields import Most as Most
+from dicom_gateway.core.device_fields import Port as Port
+from dicom_gateway.core.device_fields import Seconds as Seconds
+from dicom_gateway.core.device_fields import Whole as Whole
+from dicom_gateway.core.device_fields import fits as fits
 from dicom_gateway.errors import SettingsError
-from dicom_gateway.network import checked_host, checked_network, checked_target, checked_url
+from dicom_gateway.network import checked_host, checked_target, checked_url
 
 Location = tuple[str | int, ...]  # as pydantic writes it: ("device", 1, "ae_title")
 SQLITE = "sqlite:///"
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What a right value looks like, for a person."""
-
-    text: str
 
 
 class Section(BaseModel):
@@ -85,13 +86,6 @@ def _text(value: str) -> str:
     if not value.isprintable() or "\\" in value or len(value) > 64:
         raise ValueError("holds a control character or a backslash, or is longer than 64 characters")
     return value
-
-
-def _ae_title(value: str) -> str:
-    title = value.strip(" ")  # PS3.5 6.2: leading and trailing spaces are not significant
-    if not re.fullmatch(r"[ -\[\]-~]{1,16}", title):
-        raise ValueError("is not an AE title")
-    return title
 
 
 _ZONE = Form('an IANA time zone, for example "Europe/Berlin"')
@@ -168,27 +162,7 @@ def _path(value: object) -> object:
     return value
 
 
-def _whole(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("is not a number")
-    return value
-
-
-def _empty_is_none(value: object) -> object:
-    return None if value == "" else value
-
-
-def _fits(pattern: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError("does not fit")
-        return value
-
-    return check
-
-
 _UID = r"(?=.{3,64}$)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+"
-_MOST_MEGABYTES = 1 << 20
 
 
 def _object_sizes(value: object) -> dict[str, int]:
@@ -197,62 +171,48 @@ def _object_sizes(value: object) -> dict[str, int]:
     for uid, size in value.items():
         if not isinstance(uid, str) or not re.fullmatch(_UID, uid):
             raise ValueError("has a name that is not a UID")
-        if type(size) is not int or not 1 <= size <= _MOST_MEGABYTES:
+        if type(size) is not int or not 1 <= size <= MOST_MEGABYTES:
             raise ValueError(f"has for {uid} what is not a number of megabytes")
     return value
 
 
-EmptyIsNone = BeforeValidator(_empty_is_none)
-_HOST = Form('an IP address or a host name, for example "127.0.0.1"')
 Text = Annotated[str, AfterValidator(_text), Form("text of up to 64 characters without backslash")]
-AETitle = Annotated[
-    str, AfterValidator(_ae_title), Form('1 to 16 printable ASCII characters without backslash, for example "DX1"')
-]
-Host = Annotated[str, AfterValidator(checked_host), _HOST]
-DeviceHost = Annotated[str, AfterValidator(lambda value: value and checked_host(value)), _HOST]
-Port = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=65535)]
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000_000)]
-Most = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10_000)]
-RequestKilobytes = Annotated[int, BeforeValidator(_whole), Field(ge=8, le=200)]  # the buffer it is read into has 256
-Kilobytes = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1024)]
-Megabytes = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=_MOST_MEGABYTES)]
+Host = Annotated[str, AfterValidator(checked_host), HOST_FORM]
+Count = Annotated[int, Whole, Field(ge=0, le=1_000_000_000)]
+RequestKilobytes = Annotated[int, Whole, Field(ge=8, le=200)]  # the buffer it is read into has 256
+Kilobytes = Annotated[int, Whole, Field(ge=1, le=1024)]
 ObjectSizes = Annotated[
     dict[str, int],
     PlainValidator(_object_sizes),
     Form('a table of SOP Class UIDs and megabytes, for example {"1.2.840.10008.5.1.4.1.1.7" = 64}'),
 ]
-Answers = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1_000_000)]
-Seconds = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=604_800)]
+Answers = Annotated[int, Whole, Field(ge=1, le=1_000_000)]
 UID = Annotated[
     str,
-    AfterValidator(_fits(_UID)),
+    AfterValidator(fits(_UID)),
     Form('a UID, for example "1.2.840.10008.5.1.4.1.1.7"'),
-]
-Modality = Annotated[
-    str,
-    AfterValidator(_fits(r"[A-Z0-9_]([A-Z0-9_ ]{0,14}[A-Z0-9_])?")),
-    Form('a modality in capitals, for example "DX" or "IO"'),
-]
-Network = Annotated[
-    IPv4Network | IPv6Network, PlainValidator(checked_network), Form('an IP network, for example "192.168.1.0/24"')
 ]
 Prefix = Annotated[
     str,
-    AfterValidator(_fits(r"[A-Z0-9-]{0,6}")),
+    AfterValidator(fits(r"[A-Z0-9-]{0,6}")),
     Form('up to 6 of A-Z, 0-9 and - (10 digits follow, and 16 is the limit), as in "GW-"'),
 ]
 PmsName = Annotated[
     str,
-    AfterValidator(_fits(r"[A-Za-z0-9_-]{1,40}")),
+    AfterValidator(fits(r"[A-Za-z0-9_-]{1,40}")),
     Form('1 to 40 of A-Z, a-z, 0-9, _ and -, for example "front-desk"'),
 ]
 Source = Annotated[
-    str, AfterValidator(_text), AfterValidator(_fits(r".*\S.*")), Form('the "source" of orders, for example "mypms"')
+    str, AfterValidator(_text), AfterValidator(fits(r".*\S.*")), Form('the "source" of orders, for example "mypms"')
 ]
+ProcedureCode = Annotated[
+    str, AfterValidator(fits(r"[!-\[\]-~]{1,64}")), Form('a Code Value without spaces, for example "D0274"')
+]
+Label = Annotated[str, AfterValidator(_text), AfterValidator(fits(r".{0,40}")), Form("up to 40 characters")]
 PublicUrl = Annotated[
     str,
     AfterValidator(lambda value: value and checked_url(value).rstrip("/")),
-    AfterValidator(_fits(r"[^?]*")),
+    AfterValidator(fits(r"[^?]*")),
     Form('the URL of the web page without "?", for example "https://gateway.example.org"'),
 ]
 TargetUrl = Annotated[

@@ -96,6 +96,8 @@ class Supervisor:
             self._announce(f"The web role does not start: {self._refusal}")
         if refusal := self._settings.dicom_tls_refusal():
             self._announce(f"DICOM over TLS is not served: {refusal}")
+        if refusal := self._settings.hl7_refusal():
+            self._announce(f"HL7 is not served: {refusal}")
         self._announce(describe(self._settings, {name: port_of(s) for name, s in self._sockets.items()}))
 
     def _watch(self, drain_pipe: int) -> None:
@@ -171,7 +173,11 @@ def describe(settings: Settings, ports: Mapping[str, int]) -> str:
         scheme = "https" if settings.web.tls_certificate else "http"
         base = f"{scheme}://{settings.web.host}:{ports['web']}"
         lines = [*lines, ("API", f"{base}/api/v1"), ("API docs", f"{base}/api/docs")]
-    lines = [*lines, *(("PMS", f"{pms.name} -> {pms.url}") for pms in settings.pms)]
+    if "hl7" in ports:
+        secured = "  TLS" if settings.hl7.tls_key else ""
+        lines = [*lines, ("HL7", f"{settings.hl7.host}:{ports['hl7']}{secured}")]
+    lines = [*lines, *(("Folder", f"{one.name} <- {one.folder}") for one in settings.hl7_source if one.folder)]
+    lines = [*lines, *(("PMS", f"{pms.name} -> {pms.destination}") for pms in settings.pms)]
     token = settings.gateway.data_dir / "admin.token"
     if token.exists():
         lines = [*lines, ("First token", str(token))]

@@ -20,6 +20,7 @@ from dicom_gateway.core.model import Instance, Thumbnail
 from dicom_gateway.core.ports import Clock, Outcome, ResultSink
 from dicom_gateway.core.schedule import next_try
 from dicom_gateway.errors import GatewayError
+from dicom_gateway.storage.messages import MessageStore
 from dicom_gateway.storage.outbox import Claimed, Outbox
 from dicom_gateway.storage.settlement import Settlement
 from dicom_gateway.storage.studies import StudyStore
@@ -143,7 +144,7 @@ class Deliverer:
         if outcome.gone:
             self._outbox.pause(self._target, now, outcome.detail)
             again = now
-        elif not outcome.delivered:
+        elif not outcome.delivered and not outcome.final:
             first = delivery.first_try_at if delivery.first_try_at is not None else now
             again = next_try(delivery.attempts + 1, now, first, self._random, outcome.retry_after)
         self._outbox.finish(delivery, self._owner, now, outcome.delivered, outcome.detail, again)
@@ -265,6 +266,26 @@ class Sweeper:
                     lost += 1
             after = page[-1][0]
         return orphans, lost
+
+
+class Forgetter:
+    """Forgets messages that are kept for long enough."""
+
+    EVERY = 3600 * SECOND
+
+    def __init__(self, messages: MessageStore, keep_days: int, clock: Clock) -> None:
+        self._messages = messages
+        self._kept = keep_days * 86_400 * SECOND
+        self._clock = clock
+        self._due = 0
+
+    def run(self) -> int | None:
+        """Forget, once in a while; return when to do so again."""
+        now = self._clock()
+        if now >= self._due:
+            self._due = now + self.EVERY
+            self._messages.sweep(now - self._kept)
+        return self._due
 
 
 def loops(

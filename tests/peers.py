@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 DCMJS = ROOT / "conformance" / "dcmjs"
+NODE_HL7 = ROOT / "conformance" / "nodehl7"
 
 
 def need(program: str, package: str) -> str:
@@ -44,3 +45,14 @@ def dcmjs(port: int, calling: str, operation: str, value: object = None, timeout
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=DCMJS)
     assert done.returncode in (0, 3), done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def node_hl7(port: int, messages: list[str], timeout: float = 60) -> list[str]:
+    """Let npm's node-hl7-client send messages over one connection; return MSA-1 of each answer."""
+    node = need("node", "nodejs")
+    if not (NODE_HL7 / "node_modules").exists():
+        missing("node-hl7-client (make peers)")
+    command = [node, "sender.mjs", "127.0.0.1", str(port), json.dumps(messages)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=NODE_HL7)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()

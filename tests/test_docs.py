@@ -11,7 +11,7 @@ from dicom_gateway.cli.root import cli
 from dicom_gateway.core.completion import Evidence
 from dicom_gateway.core.envelope import Event, EventType, StudyFacts, describe_instance, envelope
 from dicom_gateway.core.model import InstanceHeader, Study
-from dicom_gateway.metrics import ASSOCIATION_EVENTS
+from dicom_gateway.metrics import ASSOCIATION_EVENTS, HL7_EVENTS
 from dicom_gateway.storage.delivery_lines import DeliveryStatus
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +35,7 @@ def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Co
     for name, command in sorted(group.commands.items()):
         if isinstance(command, click.Group):
             yield from commands(command, f"{path}{name} ")
-        else:
+        if not isinstance(command, click.Group) or command.invoke_without_command:
             yield f"{path}{name}", command
 
 
@@ -71,9 +71,9 @@ def test_every_evidence_is_documented() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    source = "".join((ROOT / "dicom_gateway" / name).read_text() for name in ("metrics.py", "roles.py"))
-    names = set(re.findall(r'"(dicom_gateway_[a-z_]+)"', source))
-    counters = set(re.findall(r'Counter\(\s*"(dicom_gateway_[a-z_]+)"', source))
+    source = "".join((ROOT / "dicom_gateway" / name).read_text() for name in ("metrics.py", "readiness.py"))
+    names = set(re.findall(r'"(dicom_gateway_[a-z0-9_]+)"', source))
+    counters = set(re.findall(r'Counter\(\s*"(dicom_gateway_[a-z0-9_]+)"', source))
     assert counters
     expected = {f"{name}_total" if name in counters else name for name in names}
     assert {name for name in first_cells("operations.md", "metrics") if name.startswith("dicom_")} == expected
@@ -86,6 +86,15 @@ def test_every_event_of_an_association_is_documented_and_counted() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in sources)
     assert set(re.findall(r'_count\("([^"]+)"\)', text)) <= set(ASSOCIATION_EVENTS)
     assert all(f'"{event}"' in text for event in ASSOCIATION_EVENTS)
+
+
+def test_every_event_of_an_hl7_connection_is_documented_and_counted() -> None:
+    rows = [line for line in part("operations.md", "hl7 events").splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{event}` | {meaning} |" for event, meaning in HL7_EVENTS.items()]
+    text = (ROOT / "dicom_gateway" / "connectors" / "hl7" / "mllp.py").read_text(encoding="utf-8")
+    counted = set(re.findall(r'(?:_count|_came_to_nothing)\("([^"]+)"', text))
+    counted |= set(re.findall(r'_refuse\([^"]*"([^"]+)"', text))
+    assert counted == set(HL7_EVENTS)
 
 
 def test_delivery_statuses_are_what_the_command_offers() -> None:

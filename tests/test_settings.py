@@ -33,6 +33,7 @@ SECRET = "whsec_" + base64.b64encode(b"sesame-open-sesame-open-sesame!!").decode
 DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
 DEVICE = '[[device]]\nae_title = "DX1"\n'
 PMS = f'[[pms]]\nname = "p"\nurl = "https://pms.example.org"\nsecret = "{SECRET}"\n'
+TEMPLATE = '[[template]]\ncode = "D0274"\nimages = 4\n'
 Load = Callable[[str], Settings]
 
 
@@ -148,6 +149,38 @@ BAD = [
     ('[limits]\nobject_mb_of = { "1.2.3" = true }', "limits.object_mb_of", 2, "megabytes", "[limits.object_mb_of]"),
     ("[limits]\nobject_mb_of = 64", "limits.object_mb_of", 2, "a table", '[limits.object_mb_of]\n"1.2.3" = 64'),
     (DEVICE + "stock_association = 2", "device[0].stock_association", 3, "true or false", DEVICE),
+    (
+        DEVICE + 'services = ["store"]',
+        "device[0].services[0]",
+        3,
+        '"worklist" or "mpps" or "storage"',
+        DEVICE + 'services = ["storage"]',
+    ),
+    (DEVICE + 'services = "storage"', "device[0].services", 3, "a list", DEVICE + "services = []"),
+    (
+        DEVICE + 'character_sets = ["EBCDIC"]',
+        "device[0].character_sets[0]",
+        3,
+        "ISO_IR 100",
+        DEVICE + 'character_sets = ["GB18030"]',
+    ),
+    (
+        DEVICE + 'unencodable = "?"',
+        "device[0].unencodable",
+        3,
+        '"transliterate" or "refuse"',
+        DEVICE + 'unencodable = "refuse"',
+    ),
+    (
+        DEVICE + 'station_names = ["A\\\\B"]',
+        "device[0].station_names[0]",
+        3,
+        "1 to 16",
+        DEVICE + 'station_names = ["Ä"]',
+    ),
+    (DEVICE + "quiet_seconds = 0", "device[0].quiet_seconds", 3, "from 1 to 604800", DEVICE + 'quiet_seconds = ""'),
+    (DEVICE + "associations = 0", "device[0].associations", 3, "from 1 to 10000", DEVICE + "associations = 1"),
+    (DEVICE + 'origin = "file"', "device[0].origin", 3, "one of ae_title", DEVICE),
     ('[database]\nurl = "postgresql://db/x"', "database.url", 2, "sqlite:///", '[database]\nurl = "sqlite:///x.db"'),
     ('[database]\nurl = "sqlite:///:memory:"', "database.url", 2, "a file", '[database]\nurl = ""'),
     (
@@ -180,6 +213,9 @@ BAD = [
     ),
     (DEVICE + 'allowed_from = ["DX1"]', "device[0].allowed_from[0]", 3, "an IP network", DEVICE + "allowed_from = []"),
     (DEVICE + "allowed_from = [5]", "device[0].allowed_from[0]", 3, "an IP network", DEVICE),
+    (TEMPLATE + TEMPLATE, "template[1].code", 5, "another code", TEMPLATE + TEMPLATE.replace("D0274", "D0275")),
+    (TEMPLATE.replace("4\n", "-1\n"), "template[0].images", 3, "a whole number", TEMPLATE),
+    (TEMPLATE.replace("D0274", "D 0274"), "template[0].code", 2, "without spaces", TEMPLATE),
     (PMS + PMS, "pms[1].name", 6, "another name", PMS + PMS.replace('"p"', '"q"')),
     (PMS.replace('"p"', '"a b"'), "pms[0].name", 2, "1 to 40", PMS.replace('"p"', '"a-b"')),
     (PMS + 'type = "fhir"', "pms[0].type", 5, '"webhook"', PMS + 'type = "webhook"'),
@@ -656,6 +692,7 @@ PLACES += [
     ("device", 0, name) for name in ("ae_title", "host", "port", "modalities", "allowed_from", "stock_association")
 ]
 PLACES += [("pms", 0, name) for name in ("name", "type", "url", "secret", "secret_file", "sources", "thumbnails")]
+PLACES += [("template", 0, name) for name in ("code", "images", "label")]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -33,8 +33,6 @@ HEADINGS = (
     "8.5 User identity negotiation", "8.6 Web security", "8.7 Other", "Annex A.A Information objects",
     "Annex A.B SR content", "Annex A.C Security details", "Annex A.D Mapping of attributes", "Annex A.E Code sets",
 )  # fmt: skip
-# Statuses of exceptions that no DICOM service raises: NotAllowed is the API's, a C-FIND never raises InvalidValue.
-OF_THE_API = {0x0124}
 
 
 def part(name: str) -> str:
@@ -93,7 +91,7 @@ def test_every_status_of_the_code_is_in_the_tables() -> None:
     assert constants - {status.COMMENT_LENGTH} <= said
     kinds = [kind for module in (errors, performed) for kind in vars(module).values() if isinstance(kind, type)]
     codes = {kind.n_status for kind in kinds if issubclass(kind, errors.GatewayError)}
-    assert codes - OF_THE_API <= said
+    assert codes <= said
 
 
 def test_attributes_that_travel_are_attributes() -> None:

@@ -17,8 +17,8 @@ from dicom_gateway.core.order_document import parse_order
 from dicom_gateway.core.order_table import read_json
 from dicom_gateway.core.status import OrderStatus
 from dicom_gateway.errors import InvalidValue
+from dicom_gateway.gateway import Gateway
 from dicom_gateway.reaching import WHAT_TO_DO, unreached
-from dicom_gateway.settings import Settings
 from dicom_gateway.storage.orders import OrderFilter
 
 
@@ -38,12 +38,12 @@ def add(context: click.Context, file: Any) -> None:
         raise InvalidValue("this is not UTF-8; save it as UTF-8") from error
     with opened(context) as gateway:
         order, _ = gateway.orders.save(parse_order(document, gateway.settings.zone()), operator())
-    _print_json(order_document(order))
-    _note_unreached([order], gateway.settings)
+        _print_json(order_document(order))
+        _note_unreached([order], gateway)
 
 
-def _note_unreached(orders: list[Order], settings: Settings) -> None:
-    if note := unreached(orders, settings):
+def _note_unreached(orders: list[Order], gateway: Gateway) -> None:
+    if note := unreached(orders, gateway.stations()):
         click.echo(f"{note}; {WHAT_TO_DO}", err=True)
 
 
@@ -80,7 +80,8 @@ def _start(order: Order) -> str:
 def show(context: click.Context, order_id: str) -> None:
     """Show an order as JSON."""
     with opened(context) as gateway:
-        _print_json(order_document(order_of(gateway, order_id)))
+        order = order_of(gateway, order_id)
+        _print_json(order_document(order, gateway.observations.served_to([order.id]).get(order.id)))
 
 
 @orders.command("cancel")
@@ -105,7 +106,7 @@ def import_orders(context: click.Context, file: Path) -> None:
         raise InvalidValue(f"{file.name} is neither .csv nor .jsonl; use `orders add` for one order")
     with opened(context) as gateway:
         taken, refused = import_file(gateway, file)
-    _note_unreached(taken, gateway.settings)
+        _note_unreached(taken, gateway)
     if refused:
         sys.exit(1)
 

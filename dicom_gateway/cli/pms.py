@@ -20,7 +20,8 @@ def pms() -> None:
 @click.argument("name")
 @click.pass_context
 def test(context: click.Context, name: str) -> None:
-    """Send a signed test event to the PMS of that NAME, now and once, and print its answer."""
+    """Send a test event to the PMS of that NAME, now and once, and print its answer: signed to a webhook, by HL7 as a
+    message NMD^N02."""
     with opened(context) as gateway:
         sink = gateway.sinks().get(name)
         if sink is None:

@@ -14,7 +14,23 @@ import click
 from dicom_gateway import __version__
 from dicom_gateway.errors import GatewayError, InvalidDocument, SettingsError
 
-OURS = ("init", "serve", "token", "orders", "worklist", "studies", "deliveries", "alarms", "pms", "check", "demo")
+OURS = (
+    "init",
+    "serve",
+    "token",
+    "devices",
+    "orders",
+    "patients",
+    "worklist",
+    "studies",
+    "deliveries",
+    "messages",
+    "hl7",
+    "alarms",
+    "pms",
+    "check",
+    "demo",
+)
 TOOLS = ("echo", "find", "store", "mpps", "commit")
 
 

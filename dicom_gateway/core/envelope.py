@@ -7,12 +7,14 @@ occurred, however late it is delivered.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from dicom_gateway.core.completeness import NO_OWN, Templates, shortfall
 from dicom_gateway.core.local_time import iso_utc
-from dicom_gateway.core.model import InstanceHeader, Order, RequestedProcedure, Study
+from dicom_gateway.core.model import InstanceHeader, Order, Patient, RequestedProcedure, Study
+from dicom_gateway.core.patients import Merge
 from dicom_gateway.core.status import OrderStatus
+from dicom_gateway.core.teeth import universal_tooth
 
 MAX_INSTANCES = 500
 ALL_THUMBNAILS_UP_TO = 20  # images of a series; of a longer one the first, the middle and the last have one
@@ -30,6 +32,8 @@ class EventType(StrEnum):
     STUDY_RECEIVED = "study.received"  # complete, once a study
     STUDY_UPDATED = "study.updated"  # images came after study.received
     STUDY_UNMATCHED = "study.unmatched"  # received, and no order is known for it
+    PATIENT_MERGED = "patient.merged"  # an id that you were told is now another one
+    PATIENT_UNMERGED = "patient.unmerged"  # that was undone
     TEST = "test"  # sent by `dicom-gateway pms test`
 
 
@@ -64,32 +68,50 @@ class Event:
     instance_keys: tuple[int, ...] = ()
     evidence: str = ""
     late: bool = False
+    merge: Merge | None = None
 
     @property
     def subject(self) -> str:
         """Events of one subject are delivered in order."""
+        if self.merge:
+            return merge_subject(self.merge)
         if self.order:
             return self.order.id
         return self.facts.study.study_instance_uid if self.facts else ""
 
 
+def merge_subject(merge: Merge) -> str:
+    """Return what the events of a merge are about."""
+    return f"patient merge {merge.key}"
+
+
 def envelope(event_id: str, event: Event, templates: Templates = NO_OWN) -> dict[str, Any]:
     """Return the event as JSON values; `instances` is filled by whoever delivers it."""
-    order, facts = event.order, event.facts
+    order, facts, merge = event.order, event.facts, event.merge
     return {
         "id": event_id,
         "type": event.type.value,
         "occurred_at": iso_utc(event.occurred_at),
-        "source": order.source if order else None,
+        "source": order.source if order else (merge.source or None) if merge else None,
         "order": _order(order) if order else None,
-        "patient": _patient(order, facts),
+        "patient": _of_merge(merge) if merge else _patient(order, facts),
         "study": _study(facts, templates) if facts else None,
         "series": _series(facts.headers) if facts else [],
         "instances": [],
         "instances_truncated": len(event.instance_keys) > MAX_INSTANCES,
         "evidence": event.evidence or None,
         "late": event.late,
+        "merge": _merge(merge) if merge else None,
     }
+
+
+def _of_merge(merge: Merge) -> dict[str, Any]:
+    patient_id = merge.survivor_id if merge.undone_at is None else merge.old_id
+    return {"id": patient_id, "issuer": merge.issuer or None, **_NOBODY}
+
+
+def _merge(merge: Merge) -> dict[str, Any]:
+    return {"id": merge.key, "kind": merge.kind.value, "old_id": merge.old_id, "survivor_id": merge.survivor_id}
 
 
 def _order(order: Order) -> dict[str, Any]:
@@ -104,10 +126,30 @@ def _order(order: Order) -> dict[str, Any]:
 def _patient(order: Order | None, facts: StudyFacts | None) -> dict[str, Any] | None:
     known = order.patient if order else None
     if known:
-        return {"id": known.id, "issuer": known.issuer or None}
+        return {"id": known.id, "issuer": known.issuer or None, **describe_animal(known)}
     if facts:
-        return {"id": facts.study.patient_id or None, "issuer": facts.study.issuer or None}
+        study = facts.study
+        return {"id": study.patient_id or None, "issuer": study.issuer or None, **animal_of(facts.headers)}
     return None
+
+
+def describe_animal(known: Patient | InstanceHeader) -> dict[str, Any]:
+    """Return what an order or an image says of an animal; null where it says nothing."""
+    return {
+        "species": known.species or None,
+        "breed": known.breed or None,
+        "neutered": known.neutered,
+        "responsible_person": known.responsible_person or None,
+        "responsible_organization": known.responsible_organization or None,
+    }
+
+
+_NOBODY: Final = describe_animal(InstanceHeader("", "", "", ""))
+
+
+def animal_of(headers: Iterable[InstanceHeader]) -> dict[str, Any]:
+    """Return what the first of the images that says something of an animal says."""
+    return next((found for header in headers if (found := describe_animal(header)) != _NOBODY), _NOBODY)
 
 
 def _study(facts: StudyFacts, templates: Templates) -> dict[str, Any]:
@@ -153,8 +195,15 @@ def describe_instance(header: InstanceHeader, thumbnail: dict[str, Any] | None) 
         "columns": header.columns,
         "frames": header.frames,
         "view": header.view or None,
+        "region": header.region or None,
         "laterality": header.laterality or None,
         "teeth": list(header.teeth),
+        "supernumerary_teeth": list(header.supernumerary_teeth),
+        "teeth_universal": [
+            *(universal_tooth(tooth) for tooth in header.teeth),
+            *(universal_tooth(tooth, supernumerary=True) for tooth in header.supernumerary_teeth),
+        ],
+        "from_text": list(header.from_text),
         "acquired_at": header.acquired_at or None,
         "thumbnail": thumbnail,
     }

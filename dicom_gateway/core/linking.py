@@ -47,6 +47,7 @@ class Candidate:
     original_step_id: str = ""
     original_procedure_id: str = ""
     original_accession_number: str = ""
+    other_patient_ids: tuple[str, ...] = ()  # of the same issuer, merged with this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,12 @@ def link(keys: LinkKeys, candidates: Sequence[Candidate]) -> Link:
 
 
 def patient_agrees(keys: LinkKeys, candidate: Candidate) -> bool:
-    """Say whether the patient is the same: the id after trimming, the issuer where both sides have one."""
-    theirs, ours = keys.patient_id.strip(), candidate.patient_id.strip()
+    """Say whether the patient is the same: the id after trimming, or one merged with it; the issuer where both sides
+    have one."""
+    theirs = keys.patient_id.strip()
     if not theirs and keys.empty_patient_agrees:
         return True
-    if theirs != ours:
+    if theirs not in (candidate.patient_id.strip(), *candidate.other_patient_ids):
         return False
     issuers = {keys.issuer.strip(), candidate.issuer.strip()} - {""}
     return len(issuers) < 2

@@ -213,6 +213,14 @@ class InstanceHeader(_Evolves):
     view: str = ""
     laterality: str = ""
     teeth: tuple[str, ...] = ()  # FDI
+    supernumerary_teeth: tuple[str, ...] = ()  # FDI number of the tooth that each stands beside
+    region: str = ""
+    from_text: tuple[str, ...] = ()  # which of teeth, view, region, laterality only the device's words say
+    species: str = ""
+    breed: str = ""
+    neutered: bool | None = None
+    responsible_person: str = ""
+    responsible_organization: str = ""
     study_date: str = ""  # DA
     study_time: str = ""  # TM
     study_description: str = ""

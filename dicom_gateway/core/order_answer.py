@@ -1,13 +1,17 @@
 """The order as the API shows it: the body that was sent, completed by everything minted. It can be sent back."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from dicom_gateway.core.local_time import iso_utc
 from dicom_gateway.core.model import Code, Order, Patient, RequestedProcedure, ScheduledStep
 
+ServedTo = Mapping[str, list[dict[str, Any]]]  # step id -> which devices it went to, as the API shows them
 
-def order_document(order: Order) -> dict[str, Any]:
-    """Return the order as the API shows it: the body that was sent, completed by everything minted."""
+
+def order_document(order: Order, served: ServedTo | None = None) -> dict[str, Any]:
+    """Return the order as the API shows it: the body that was sent, completed by everything minted, and by which
+    devices each step was `served` to."""
     return {
         "id": order.id,
         "status": order.status.value,
@@ -18,14 +22,19 @@ def order_document(order: Order) -> dict[str, Any]:
         "filler_order_number": order.filler_order_number or None,
         "accession_number": order.accession_number,
         "original_accession_number": order.original_accession_number or None,
+        "accession_number_issuer": order.accession_number_issuer or None,
         "priority": order.priority,
         "referring_physician": order.referring_physician or None,
         "requesting_physician": order.requesting_physician or None,
         "reason": order.reason or None,
         "admission_id": order.admission_id or None,
+        "admission_id_issuer": order.admission_id_issuer or None,
+        "patient_location": order.patient_location or None,
+        "institution": order.institution or None,
+        "department": order.department or None,
         "confidentiality": order.confidentiality or None,
         "patient": _patient_document(order.patient),
-        "procedures": [_procedure_document(procedure) for procedure in order.procedures],
+        "procedures": [_procedure_document(procedure, served or {}) for procedure in order.procedures],
     }
 
 
@@ -39,9 +48,16 @@ def _patient_document(patient: Patient) -> dict[str, Any]:
         "weight_kg": patient.weight_kg,
         "size_m": patient.size_m,
         "species": patient.species or None,
+        "species_code": _code_document(patient.species_code),
         "breed": patient.breed or None,
+        "breed_codes": [_code_document(code) for code in patient.breed_codes],
+        "breed_registrations": [
+            {"number": one.number, "registry": one.registry or None, "registry_code": _code_document(one.registry_code)}
+            for one in patient.breed_registrations
+        ],
         "neutered": patient.neutered,
         "responsible_person": patient.responsible_person or None,
+        "responsible_person_role": patient.responsible_person_role or None,
         "responsible_organization": patient.responsible_organization or None,
         "other_ids": [
             {"id": other.id, "type": other.type or None, "issuer": other.issuer or None} for other in patient.other_ids
@@ -51,21 +67,25 @@ def _patient_document(patient: Patient) -> dict[str, Any]:
         "special_needs": patient.special_needs or None,
         "state": patient.state or None,
         "pregnancy_status": patient.pregnancy_status,
+        "languages": list(patient.languages),
+        "comments": patient.comments or None,
     }
 
 
-def _procedure_document(procedure: RequestedProcedure) -> dict[str, Any]:
+def _procedure_document(procedure: RequestedProcedure, served: ServedTo) -> dict[str, Any]:
     return {
         "id": procedure.id,
         "original_id": procedure.original_id or None,
         "code": _code_document(procedure.code),
         "description": procedure.description or None,
+        "comments": procedure.comments or None,
+        "transport": procedure.transport or None,
         "study_instance_uid": procedure.study_instance_uid,
-        "steps": [_step_document(step) for step in procedure.steps],
+        "steps": [_step_document(step, served.get(step.id, [])) for step in procedure.steps],
     }
 
 
-def _step_document(step: ScheduledStep) -> dict[str, Any]:
+def _step_document(step: ScheduledStep, served: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "id": step.id,
         "original_id": step.original_id or None,
@@ -79,7 +99,10 @@ def _step_document(step: ScheduledStep) -> dict[str, Any]:
         "location": step.location or None,
         "protocol_codes": [_code_document(code) for code in step.protocol_codes],
         "teeth": list(step.teeth),
+        "pre_medication": step.pre_medication or None,
+        "contrast_agent": step.contrast_agent or None,
         "expected_instances": step.expected_instances,
+        "served": served,
     }
 
 

@@ -16,6 +16,7 @@ class Outcome:
     detail: str  # for a person: "200 OK", "connection refused"
     retry_after: float | None = None  # seconds, as the receiver asked
     gone: bool = False  # the receiver wants no more (410): pause the target, keep its queue
+    final: bool = False  # the receiver will not take this event: park it
 
 
 class ResultSink(Protocol):

@@ -2,9 +2,10 @@
 
 from pydantic import TypeAdapter
 
-from dicom_gateway.core.model import InstanceHeader, Order, PerformedStep
+from dicom_gateway.core.model import InstanceHeader, Order, Patient, PerformedStep
 
 ORDER: TypeAdapter[Order] = TypeAdapter(Order)
+PATIENT: TypeAdapter[Patient] = TypeAdapter(Patient)
 PERFORMED_STEP: TypeAdapter[PerformedStep] = TypeAdapter(PerformedStep)
 INSTANCE_HEADER: TypeAdapter[InstanceHeader] = TypeAdapter(InstanceHeader)
 
@@ -17,6 +18,16 @@ def dump_order(order: Order) -> str:
 def load_order(text: str) -> Order:
     """Return the order of JSON text."""
     return ORDER.validate_json(text)
+
+
+def dump_patient(patient: Patient) -> str:
+    """Return the patient as JSON text."""
+    return PATIENT.dump_json(patient).decode()
+
+
+def load_patient(text: str) -> Patient:
+    """Return the patient of JSON text."""
+    return PATIENT.validate_json(text)
 
 
 def dump_performed_step(performed: PerformedStep) -> str:

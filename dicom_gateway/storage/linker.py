@@ -10,8 +10,9 @@ from operator import or_
 
 from dicom_gateway.core.linking import Candidate, Link, LinkKeys, LinkReason, link
 from dicom_gateway.core.model import InstanceHeader, PerformedStep, StepReference
+from dicom_gateway.core.patients import identity
 from dicom_gateway.core.status import OPEN, StepEvent, StepStatus
-from dicom_gateway.storage import audit, order_rows, study_rows
+from dicom_gateway.storage import audit, order_rows, patient_rows, study_rows
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.codec import load_performed_step
 from dicom_gateway.storage.database import Row, Transaction
@@ -31,6 +32,7 @@ from dicom_gateway.storage.tables import (
 MAY_LINK_LATER = tuple(
     reason.value for reason in (LinkReason.NO_ORDER, LinkReason.SEVERAL_PROCEDURES, LinkReason.CANCELED)
 )
+MAY_LINK_AFTER_MERGE = (*MAY_LINK_LATER, LinkReason.PATIENT_DIFFERS.value)
 WRONG_ENTRY_CODE = ("110514", "DCM")  # CID 9300, incorrect worklist entry selected
 
 _NAMING = Statement(
@@ -71,6 +73,7 @@ _CANDIDATES = Statement(
         StepRow.original_step_id,
         StepRow.original_procedure_id,
         OrderRow.original_accession_number,
+        OrderRow.source,
     )
     .join(OrderRow, on=(OrderRow.id == StepRow.order_id))
     .where(
@@ -126,10 +129,18 @@ def candidates(tx: Transaction, keys: LinkKeys) -> list[Candidate]:
     uids = {keys.study_instance_uid, *(r.study_instance_uid for r in keys.references)} - {""}
     numbers = {keys.accession_number.strip(), *(r.accession_number.strip() for r in keys.references)} - {""}
     order_ids = {order_id for order_id, _ in (*keys.performed, *keys.named_by)}
-    return [_candidate(row) for row in tx.rows(_CANDIDATES, study_uids=uids, numbers=numbers, order_ids=order_ids)]
+    rows = tx.rows(_CANDIDATES, study_uids=uids, numbers=numbers, order_ids=order_ids)
+    return [_candidate(row, _other_ids(tx, row, keys.patient_id.strip())) for row in rows]
 
 
-def _candidate(row: Row) -> Candidate:
+def _other_ids(tx: Transaction, row: Row, patient_id: str) -> tuple[str, ...]:
+    """Return the ids that were merged with an order's patient, where its own is not the one that is looked for."""
+    if patient_id in ("", row["patient_id"]):
+        return ()
+    return tuple(patient_rows.known_as(tx, identity(row["issuer"], row["patient_id"], row["source"])))
+
+
+def _candidate(row: Row, other_patient_ids: tuple[str, ...]) -> Candidate:
     return Candidate(
         order_id=row["order_id"],
         requested_procedure_id=row["requested_procedure_id"],
@@ -143,6 +154,7 @@ def _candidate(row: Row) -> Candidate:
         original_step_id=row["original_step_id"],
         original_procedure_id=row["original_procedure_id"],
         original_accession_number=row["original_accession_number"],
+        other_patient_ids=other_patient_ids,
     )
 
 
@@ -181,9 +193,10 @@ def started_by(tx: Transaction, link: Link) -> dict[str, StepEvent]:
 
 
 def link_waiting_images(
-    tx: Transaction, outbox: Outbox, uids: Sequence[str], numbers: Sequence[str], now: int, actor: Actor
-) -> None:
-    """Look again at the images that wait, of these studies or with these accession numbers."""
+    tx: Transaction, outbox: Outbox, uids: Sequence[str], numbers: Sequence[str], now: int, actor: Actor,
+    reasons: Sequence[str] = MAY_LINK_LATER,
+) -> None:  # fmt: skip
+    """Look again at the images that wait for one of these reasons, of these studies or with these accession numbers."""
     # A condition on an empty list would make SQLite read the whole table.
     keys = [
         condition
@@ -195,7 +208,7 @@ def link_waiting_images(
     ]
     if not keys:
         return
-    waits = (InstanceRow.current == 1) & (InstanceRow.order_id == "") & InstanceRow.link_reason.in_(MAY_LINK_LATER)
+    waits = (InstanceRow.current == 1) & (InstanceRow.order_id == "") & InstanceRow.link_reason.in_(reasons)
     for row in tx.rows(InstanceRow.select().where(waits, reduce(or_, keys))):
         instance = study_rows.instance_of(row)
         found = link_instance(tx, instance.header)

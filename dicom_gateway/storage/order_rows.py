@@ -1,6 +1,6 @@
 """Orders as rows, inside somebody's transaction: load, put, and move steps with everything that follows from it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from peewee import fn
 
@@ -14,7 +14,7 @@ from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.codec import dump_order, load_order
 from dicom_gateway.storage.database import Row, Transaction
 from dicom_gateway.storage.outbox import Outbox
-from dicom_gateway.storage.prepared import Statement, columns, given
+from dicom_gateway.storage.prepared import Statement, columns, given, several
 from dicom_gateway.storage.tables import CounterRow, OrderRow, StationRow, StepRow
 
 _IDENTITY = ("id", "source", "placer_order_number", "created_at")
@@ -61,17 +61,42 @@ _PUT_STEP = Statement(
 _FORGET_STATIONS = Statement(StationRow.delete().where(StationRow.step_key == given("step_key")))
 _PUT_STATION = Statement(StationRow.insert(**columns(("ae_title", "shown", "start_date", "start_utc", "step_key"))))
 
+_COUNT = Statement(
+    CounterRow.insert(name=given("name"), value=1)
+    .on_conflict(conflict_target=[CounterRow.name], update={CounterRow.value: CounterRow.value + 1})
+    .returning(CounterRow.value)
+)
+_BY_NUMBER = Statement(
+    OrderRow.select(OrderRow.document).where(
+        OrderRow.source == given("source"), OrderRow.placer_order_number == given("placer_order_number")
+    )
+)
+_WITH_ACCESSION = Statement(
+    OrderRow.select(OrderRow.id)
+    .where((OrderRow.accession_number == given("number")) | (OrderRow.original_accession_number == given("number")))
+    .limit(1)
+)
+_FOREIGN_ACCESSION = Statement(
+    OrderRow.select(OrderRow.id)
+    .where(
+        OrderRow.id != given("order_id"),
+        OrderRow.accession_number.in_(several("numbers")) | OrderRow.original_accession_number.in_(several("numbers")),
+        OrderRow.patient_id.not_in(several("patient_ids")) | (OrderRow.issuer != given("issuer")),
+    )
+    .limit(1)
+)
+_FOREIGN_STUDY = Statement(
+    StepRow.select(StepRow.order_id)
+    .where(StepRow.order_id != given("order_id"), StepRow.study_instance_uid.in_(several("uids")))
+    .limit(1)
+)
+
 FactsOf = Callable[[Order], StudyFacts | None]  # what an event says of a study of the order
 
 
 def count(tx: Transaction, name: str) -> int:
     """Return the next number of a durable counter, from 1."""
-    query = (
-        CounterRow.insert(name=name, value=1)
-        .on_conflict(conflict_target=[CounterRow.name], update={CounterRow.value: CounterRow.value + 1})
-        .returning(CounterRow.value)
-    )
-    return int(tx.returning(query)[0]["value"])
+    return int(tx.returning(_COUNT, name=name)[0]["value"])
 
 
 def load(tx: Transaction, order_id: str) -> Order | None:
@@ -201,35 +226,25 @@ def orders_by_status(tx: Transaction) -> dict[str, int]:
 
 def by_number(tx: Transaction, source: str, placer_order_number: str) -> Order | None:
     """Return an order by what its PMS calls it."""
-    document = tx.value(
-        OrderRow.select(OrderRow.document).where(
-            OrderRow.source == source, OrderRow.placer_order_number == placer_order_number
-        )
-    )
+    document = tx.value(_BY_NUMBER, source=source, placer_order_number=placer_order_number)
     return load_order(document) if document is not None else None
 
 
 def accession_in_use(tx: Transaction, number: str) -> bool:
     """Say whether an order has this accession number, its own or the one that its PMS sent."""
-    query = OrderRow.select(OrderRow.id).where(
-        (OrderRow.accession_number == number) | (OrderRow.original_accession_number == number)
-    )
-    return tx.value(query) is not None
+    return tx.value(_WITH_ACCESSION, number=number) is not None
 
 
-def foreign_use(tx: Transaction, order: Order) -> tuple[Row | None, Row | None]:
-    """Return another order that has this order's accession number for another patient, and one that has one of its
-    study instance UIDs."""
+def foreign_use(tx: Transaction, order: Order, patient_ids: Sequence[str]) -> tuple[Row | None, Row | None]:
+    """Return another order that has this order's accession number for another patient (`patient_ids` are all that its
+    own is known by), and one that has one of its study instance UIDs."""
     numbers = [n for n in (order.accession_number, order.original_accession_number) if n]
     accession = tx.row(
-        OrderRow.select(OrderRow.id).where(
-            OrderRow.id != order.id,
-            OrderRow.accession_number.in_(numbers) | OrderRow.original_accession_number.in_(numbers),
-            (OrderRow.patient_id != order.patient.id) | (OrderRow.issuer != order.patient.issuer),
-        )
+        _FOREIGN_ACCESSION,
+        order_id=order.id,
+        numbers=numbers,
+        patient_ids=list(patient_ids),
+        issuer=order.patient.issuer,
     )
     uids = [procedure.study_instance_uid for procedure in order.procedures]
-    study = tx.row(
-        StepRow.select(StepRow.order_id).where(StepRow.order_id != order.id, StepRow.study_instance_uid.in_(uids))
-    )
-    return accession, study
+    return accession, tx.row(_FOREIGN_STUDY, order_id=order.id, uids=uids)

@@ -7,7 +7,7 @@ due is found without walking what waits.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,14 +26,19 @@ from dicom_gateway.storage.tables import DeliveryRow, EventRow, TargetRow
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A PMS that takes events: of the named sources, or of all when none is named."""
+    """A PMS that takes events: of the named sources and types, or of all when none is named."""
 
     name: str
     sources: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
 
-    def wants(self, source: str) -> bool:
-        """Say whether events of `source` ("": of no order) go to this target."""
-        return not self.sources or source in self.sources
+    def wants(self, source: str, event_type: str) -> bool:
+        """Say whether events of `source` ("": of no order) and of a type go to this target."""
+        return (not self.sources or source in self.sources) and self.takes(event_type)
+
+    def takes(self, event_type: str) -> bool:
+        """Say whether events of a type go to this target."""
+        return not self.types or event_type in self.types
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,24 @@ class Outbox:
         self._random_bits = random_bits
         self._templates = templates
 
+    def holders(self, tx: Transaction, order_ids: Collection[str], subject: str = "") -> list[str]:
+        """Return the targets that were told, or will be, of one of these orders or of a subject."""
+        found = set(tx.values(_TOLD_OF, subject=subject, targets=list(self._targets))) if subject else set()
+        listed = sorted(order_ids)
+        for start in range(0, len(listed), 500):
+            found.update(tx.values(_HOLDERS, order_ids=listed[start : start + 500]))
+        return sorted(found & self._targets.keys())
+
+    def emit_to(self, tx: Transaction, event: Event, source: str, targets: list[str]) -> None:
+        """Queue an event for those of these targets that want its type; none is fine."""
+        wanted = [name for name in targets if self._targets[name].takes(event.type.value)]
+        if wanted:
+            self._insert(tx, event, source, wanted)
+
     def emit(self, tx: Transaction, event: Event) -> str:
         """Queue an event for every target that wants it, within the caller's transaction; return its id."""
         source = event.order.source if event.order else ""
-        targets = [name for name, target in self._targets.items() if target.wants(source)]
+        targets = [name for name, target in self._targets.items() if target.wants(source, event.type.value)]
         return self._insert(tx, event, source, targets)
 
     def _insert(self, tx: Transaction, event: Event, source: str, targets: list[str]) -> str:
@@ -253,6 +272,17 @@ class Outbox:
 
 
 _EVENTS = Statement(EventRow.select().where(EventRow.id.in_(several("event_ids"))))
+_HOLDERS = Statement(
+    DeliveryRow.select(DeliveryRow.target)
+    .distinct()
+    .join(EventRow, on=(EventRow.id == DeliveryRow.event_id))
+    .where(EventRow.order_id.in_(several("order_ids")))
+)
+_TOLD_OF = Statement(
+    DeliveryRow.select(DeliveryRow.target)
+    .distinct()
+    .where(DeliveryRow.target.in_(several("targets")), DeliveryRow.subject == given("subject"))
+)
 _FINISH = Statement(
     DeliveryRow.update(
         attempts=DeliveryRow.attempts + 1,

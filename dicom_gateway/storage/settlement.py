@@ -4,18 +4,20 @@
 changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from peewee import fn
 
 from dicom_gateway.core.completeness import NO_OWN, TEMPLATE, Templates, counted
 from dicom_gateway.core.completion import Evidence, Patience, Progress, Verdict, judge
+from dicom_gateway.core.devices import Devices
 from dicom_gateway.core.envelope import Event, EventType, StudyFacts
 from dicom_gateway.core.local_time import SECOND
 from dicom_gateway.core.model import Instance, Order, Study
 from dicom_gateway.core.ports import Clock
-from dicom_gateway.core.status import OPEN, OrderStatus, StepEvent, StepStatus
+from dicom_gateway.core.status import OPEN, OrderStatus, PerformedStatus, StepEvent, StepStatus
 from dicom_gateway.errors import Conflict, NotFound
 from dicom_gateway.storage import audit, order_rows, study_rows
 from dicom_gateway.storage.audit import GATEWAY, Actor
@@ -28,17 +30,27 @@ POSTPONED = 600 * SECOND
 UNFINISHED = frozenset({StepStatus.STARTED, StepStatus.DEPARTED})
 
 
+class _Basis(NamedTuple):
+    """What a study is settled by: the instant, and the devices as they are then."""
+
+    now: int
+    devices: Devices
+
+
 class Settlement:
-    """Finds the studies that are due and settles them."""
+    """Finds the studies that are due and settles them. `patience` is that of devices which have none of their own;
+    `devices` is asked for each study."""
 
     def __init__(
-        self, database: Database, outbox: Outbox, clock: Clock, patience: Patience, templates: Templates = NO_OWN
-    ) -> None:
+        self, database: Database, outbox: Outbox, clock: Clock, patience: Patience, templates: Templates = NO_OWN,
+        devices: Callable[[], Devices] = lambda: Devices((), accept_unknown=True),
+    ) -> None:  # fmt: skip
         self._database = database
         self._outbox = outbox
         self._clock = clock
         self._patience = patience
         self._templates = templates
+        self._devices = devices
 
     def due(self, limit: int = 50) -> list[str]:
         """Return the UIDs of studies to be settled now, longest due first."""
@@ -53,7 +65,8 @@ class Settlement:
 
     def settle(self, study_instance_uid: str) -> None:
         """Settle one study."""
-        self._database.write(lambda tx: self._settle(tx, study_instance_uid, self._clock()))
+        devices = self._devices()
+        self._database.write(lambda tx: self._settle(tx, study_instance_uid, _Basis(self._clock(), devices)))
 
     def postpone(self, study_instance_uid: str, detail: str) -> None:
         """Look at a study again later, with an alarm: settling it failed and must not hold back the others."""
@@ -67,7 +80,7 @@ class Settlement:
 
     def complete_by_hand(self, study_instance_uid: str, actor: Actor) -> None:
         """Take a study as complete because a person says so; raises NotFound, or Conflict without an order."""
-        now = self._clock()
+        basis = _Basis(self._clock(), self._devices())
 
         def run(tx: Transaction) -> None:
             study = study_rows.get_study(tx, study_instance_uid)
@@ -76,30 +89,31 @@ class Settlement:
             order = order_rows.load(tx, study.order_id) if study.order_id else None
             if order is None:
                 raise Conflict("this study belongs to no order")
-            audit.record(tx, now, actor, "study completed by hand", f"study {study_instance_uid}")
-            self._settle_linked(tx, study, order, now, by_hand=True)
+            audit.record(tx, basis.now, actor, "study completed by hand", f"study {study_instance_uid}")
+            self._settle_linked(tx, study, order, basis, by_hand=True)
 
         self._database.write(run)
 
-    def _settle(self, tx: Transaction, study_instance_uid: str, now: int) -> None:
+    def _settle(self, tx: Transaction, study_instance_uid: str, basis: _Basis) -> None:
         study = study_rows.get_study(tx, study_instance_uid)
         if study is None:
             return
         order = order_rows.load(tx, study.order_id) if study.order_id else None
         if order is None:
-            self._settle_unmatched(tx, study, now)
+            self._settle_unmatched(tx, study, basis)
         else:
-            self._settle_linked(tx, study, order, now)
+            self._settle_linked(tx, study, order, basis)
 
-    def _settle_unmatched(self, tx: Transaction, study: Study, now: int) -> None:
+    def _settle_unmatched(self, tx: Transaction, study: Study, basis: _Basis) -> None:
         """Tell once, when it is quiet, that a study waits to be matched; nothing of its contents is delivered."""
-        quiet_at = study.last_received_at + self._patience.quiet_seconds * SECOND
-        if study.received and now < quiet_at:
+        found = [instance for instance, _ in study_rows.instances_of(tx, study.study_instance_uid)]
+        patience = basis.devices.patience({instance.calling_ae_title for instance in found}, self._patience)
+        quiet_at = study.last_received_at + patience.quiet_seconds * SECOND
+        if study.received and basis.now < quiet_at:
             study_rows.set_study(tx, study.study_instance_uid, due_at=quiet_at)
             return
         if study.received:
-            found = [instance for instance, _ in study_rows.instances_of(tx, study.study_instance_uid)]
-            self._tell_unmatched(tx, study, found, now)
+            self._tell_unmatched(tx, study, found, basis.now)
         study_rows.set_study(tx, study.study_instance_uid, due_at=None)
 
     def _tell_unmatched(self, tx: Transaction, study: Study, waiting: Sequence[Instance], now: int) -> None:
@@ -114,17 +128,20 @@ class Settlement:
             self._outbox.emit(tx, Event(EventType.STUDY_UNMATCHED, now, None, facts))
             study_rows.set_study(tx, study.study_instance_uid, unmatched_told_at=now)
 
-    def _settle_linked(self, tx: Transaction, study: Study, order: Order, now: int, by_hand: bool = False) -> None:
-        view = study_rows.view_of(tx, study, order)
+    def _settle_linked(
+        self, tx: Transaction, study: Study, order: Order, basis: _Basis, by_hand: bool = False
+    ) -> None:  # fmt: skip
+        now, view = basis.now, study_rows.view_of(tx, study, order)
         if view is None:
             study_rows.set_study(tx, study.study_instance_uid, due_at=None)
             return
+        view = _heeded(view, basis.devices)
         if not _is_awaited(view):
             self._tell_unmatched(tx, study, view.strays, now)
             study_rows.set_study(tx, study.study_instance_uid, due_at=None)
             return
         silent = _without_report(view)
-        verdict = Verdict(Evidence.MANUAL) if by_hand else self._judge(view, silent, now)
+        verdict = Verdict(Evidence.MANUAL) if by_hand else self._judge(view, silent, basis)
         if by_hand:
             study_rows.set_study(tx, study.study_instance_uid, evidence=Evidence.MANUAL.value)
         if verdict.incomplete:
@@ -138,9 +155,10 @@ class Settlement:
             self._tell_unmatched(tx, study, view.strays, now)
         study_rows.set_study(tx, study.study_instance_uid, due_at=verdict.look_again_at)
 
-    def _judge(self, view: View, silent: Sequence[str], now: int) -> Verdict:
+    def _judge(self, view: View, silent: Sequence[str], basis: _Basis) -> Verdict:
         """Judge the study as its devices reported it, and the steps of devices that report nothing on their own."""
-        verdict = judge(self._expecting(view.progress, view), self._patience, now)
+        patience = basis.devices.patience(_devices_of(view), self._patience)
+        verdict = judge(self._expecting(view.progress, view), patience, basis.now)
         if not silent or not view.reported or verdict.evidence is None:
             return verdict
         theirs = [instance for instance, _ in view.instances if instance.step_id in ("", *silent)]
@@ -149,7 +167,7 @@ class Settlement:
             view.progress.last_received_at,
             received=len(counted([instance.header for instance in theirs])),
         )
-        rest = judge(self._expecting(unreported, view, silent), self._patience, now)
+        rest = judge(self._expecting(unreported, view, silent), patience, basis.now)
         return verdict if rest.evidence else rest
 
     def _expecting(self, progress: Progress, view: View, step_ids: Sequence[str] = ()) -> Progress:
@@ -193,6 +211,24 @@ def _is_awaited(view: View) -> bool:
     if all(step.status in OPEN or step.status is StepStatus.CANCELED for step in view.procedure.steps):
         return False
     return bool(view.instances) or not view.progress.also_here or bool(view.facts.missing)
+
+
+def _heeded(view: View, devices: Devices) -> View:
+    """Return the view without the open performed steps of devices that are known not to report: whatever they begin,
+    they end nothing, and their images would wait for ever."""
+    kept = {
+        uid: (report, step_ids)
+        for uid, (report, step_ids) in view.reported.items()
+        if report.status is not PerformedStatus.IN_PROGRESS or devices.profile(report.calling_ae_title).sends_mpps
+    }
+    progress = replace(view.progress, reported=[report for report, _ in kept.values()])
+    return replace(view, reported=kept, progress=progress)
+
+
+def _devices_of(view: View) -> set[str]:
+    """Return the calling AE titles of those who sent images of a study or reported a performed step of it."""
+    reporting = {report.calling_ae_title for report, _ in view.reported.values()}
+    return reporting | {instance.calling_ae_title for instance, _ in view.instances}
 
 
 def _without_report(view: View) -> list[str]:

@@ -1,12 +1,13 @@
 """Received studies: each object is indexed, linked and its steps moved in one transaction; reads for API and page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
 from peewee import fn
 
+from dicom_gateway.core.devices import Device
 from dicom_gateway.core.linking import Link, LinkReason
 from dicom_gateway.core.local_time import SECOND
 from dicom_gateway.core.model import Instance, InstanceHeader, StoredObject, Study
@@ -86,13 +87,17 @@ class Quarantined:
 
 
 class StudyStore:
-    """Studies, their instances, and what was refused."""
+    """Studies, their instances, and what was refused. `profile` gives the device of a calling AE title."""
 
-    def __init__(self, database: Database, outbox: Outbox, clock: Clock, quiet_seconds: int) -> None:
+    def __init__(
+        self, database: Database, outbox: Outbox, clock: Clock, quiet_seconds: int,
+        profile: Callable[[str], Device] = Device,
+    ) -> None:  # fmt: skip
         self._database = database
         self._outbox = outbox
         self._clock = clock
-        self._quiet = quiet_seconds * SECOND
+        self._quiet_seconds = quiet_seconds
+        self._profile = profile
 
     def find_same(self, sop_instance_uid: str, transfer_syntax_uid: str, sha256: str) -> Instance | None:
         """Return the instance that has just these bytes."""
@@ -114,6 +119,8 @@ class StudyStore:
         SAME means that its bytes are known already and the caller's file is not referred to.
         """
         now = self._clock()
+        own = self._profile(calling_ae_title).quiet_seconds
+        quiet_at = now + (self._quiet_seconds if own is None else own) * SECOND
         actor = Actor(f"device {calling_ae_title}", address)
 
         def run(tx: Transaction) -> Received:
@@ -123,7 +130,7 @@ class StudyStore:
             # A further version belongs nowhere by itself: the first stays current until a person chooses.
             link = link_instance(tx, header) if version == 1 else Link(LinkReason.VERSION)
             flags = _flags(header, kind, link)
-            study = self._put_study(tx, header, link, now, counted=version == 1)
+            study = self._put_study(tx, header, link, now, quiet_at if version == 1 else None)
             instance = Instance(
                 key=0,
                 header=header,
@@ -148,16 +155,18 @@ class StudyStore:
 
         return self._database.write(run)
 
-    def _put_study(self, tx: Transaction, header: InstanceHeader, link: Link, now: int, counted: bool) -> Study:
-        uid = header.study_instance_uid
-        known = study_rows.get_study(tx, uid)
-        if known and not counted:
+    def _put_study(
+        self, tx: Transaction, header: InstanceHeader, link: Link, now: int, quiet_at: int | None
+    ) -> Study:  # fmt: skip
+        """Write the study with one more image, to be looked at when it is quiet; None: a version, which counts not."""
+        known = study_rows.get_study(tx, header.study_instance_uid)
+        if known and quiet_at is None:
             return known
         study = _placed(known or _new_study(header, now), link, header)
         write = study_rows.put_study if study != known else study_rows.count_image
-        if counted:
+        if quiet_at is not None:
             study = study.evolve(received=study.received + 1, last_received_at=now)
-        write(tx, study, now + self._quiet)
+        write(tx, study, now if quiet_at is None else quiet_at)
         self._look_soon(tx, study, link, header, now)
         return study
 

@@ -219,7 +219,8 @@ def reported_of(tx: Transaction, order_id: str, step_ids: Sequence[str]) -> dict
         uid = row["sop_instance_uid"]
         if uid not in found:
             images = frozenset(tx.values(_IMAGES_OF, performed_uid=uid))
-            found[uid] = (Reported(PerformedStatus(row["status"]), row["changed_at"], images), set())
+            status, calling = PerformedStatus(row["status"]), row["calling_ae_title"]
+            found[uid] = (Reported(status, row["changed_at"], images, calling), set())
         found[uid][1].add(row["step_id"])
     return found
 

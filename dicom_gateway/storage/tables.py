@@ -7,9 +7,8 @@ migrations/ is what makes the tables; a test holds both to the same columns.
 import peewee
 from peewee import BigIntegerField, IntegerField, TextField
 
-
-class _Row(peewee.Model):
-    pass
+from dicom_gateway.storage import message_tables, observation_tables, patient_tables  # noqa: F401 - these are tables too
+from dicom_gateway.storage.row import BaseRow as _Row
 
 
 class CounterRow(_Row):
@@ -280,8 +279,20 @@ class TokenRow(_Row):
         table_name = "token"
 
 
+class DeviceRow(_Row):
+    """A device that was configured here, not in gateway.toml; `document` is the whole as JSON."""
+
+    ae_title = TextField(primary_key=True)
+    document = TextField()
+    created_at = BigIntegerField()
+    changed_at = BigIntegerField()
+
+    class Meta:
+        table_name = "device"
+
+
 class UnknownDeviceRow(_Row):
-    """A device that was refused."""
+    """A device that was refused, and its last attempt; `proposed` is a JSON list of abstract syntaxes."""
 
     ae_title = TextField()
     address = TextField()
@@ -289,6 +300,9 @@ class UnknownDeviceRow(_Row):
     first_seen_at = BigIntegerField()
     last_seen_at = BigIntegerField()
     attempts = IntegerField()
+    reason = TextField()
+    proposed = TextField()
+    tls = IntegerField()
 
     class Meta:
         table_name = "unknown_device"

@@ -1,5 +1,7 @@
 """What came before its order: images and performed steps that wait are looked at again when an order is taken in."""
 
+from collections.abc import Sequence
+
 from dicom_gateway.core.model import Order
 from dicom_gateway.core.ports import Clock
 from dicom_gateway.storage.audit import Actor
@@ -19,19 +21,24 @@ class Waiting:
         self._performed_steps = performed_steps
         self._clock = clock
 
-    def look_again(self, tx: Transaction, order: Order, actor: Actor) -> None:
-        """Link waiting performed steps and images that name a study or the accession number of `order`."""
+    def look_again(
+        self, tx: Transaction, order: Order, actor: Actor, reasons: Sequence[str] = MAY_LINK_LATER
+    ) -> None:  # fmt: skip
+        """Link performed steps and images that wait for one of `reasons` and name a study or the accession number of
+        `order`."""
         uids = [procedure.study_instance_uid for procedure in order.procedures]
         numbers = [n for n in (order.accession_number, order.original_accession_number) if n]
-        self._performed(tx, uids, numbers, actor)
-        link_waiting_images(tx, self._outbox, uids, numbers, self._clock(), actor)
+        self._performed(tx, uids, numbers, actor, reasons)
+        link_waiting_images(tx, self._outbox, uids, numbers, self._clock(), actor, reasons)
 
-    def _performed(self, tx: Transaction, uids: list[str], numbers: list[str], actor: Actor) -> None:
+    def _performed(
+        self, tx: Transaction, uids: list[str], numbers: list[str], actor: Actor, reasons: Sequence[str]
+    ) -> None:  # fmt: skip
         rows = tx.rows(
             PerformedReferenceRow.select(PerformedReferenceRow, PerformedStepRow.document)
             .join(PerformedStepRow, on=(PerformedStepRow.sop_instance_uid == PerformedReferenceRow.performed_uid))
             .where(
-                PerformedReferenceRow.link_reason.in_(MAY_LINK_LATER),
+                PerformedReferenceRow.link_reason.in_(reasons),
                 PerformedReferenceRow.study_instance_uid.in_(uids)
                 | PerformedReferenceRow.accession_number.in_(numbers),
             )

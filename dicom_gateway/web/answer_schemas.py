@@ -1,6 +1,7 @@
-"""What the API answers about studies, deliveries, devices and alarms, key by key: one table for each kind of answer.
+"""What the API answers about studies, deliveries and alarms, key by key: one table for each kind of answer.
 
-A test holds real answers to these tables, and the examples too. Orders are in order_schemas.py.
+A test holds real answers to these tables, and the examples too. Orders are in order_schemas.py, devices in
+device_schemas.py.
 """
 
 from dicom_gateway.core.completion import Evidence
@@ -8,6 +9,7 @@ from dicom_gateway.core.envelope import EventType
 from dicom_gateway.core.linking import LinkReason
 from dicom_gateway.core.status import OrderStatus
 from dicom_gateway.storage.delivery_lines import DeliveryStatus
+from dicom_gateway.web.device_schemas import device_schemas
 from dicom_gateway.web.json_schema import (
     BOOLEAN,
     INSTANT,
@@ -21,7 +23,10 @@ from dicom_gateway.web.json_schema import (
     ref,
     text,
 )
+from dicom_gateway.web.message_schemas import MESSAGES
+from dicom_gateway.web.observation_schemas import OBSERVATIONS
 from dicom_gateway.web.order_schemas import order_schemas
+from dicom_gateway.web.patient_schemas import MERGES
 
 _TEXT, _TEXTS = text(), {"type": "array", "items": text()}
 _TEXT_OR_NULL, _NUMBER_OR_NULL, _INSTANT_OR_NULL = nullable(text()), nullable(INTEGER), nullable(INSTANT)
@@ -36,6 +41,13 @@ _FLAGS = (
 _PATIENT: Properties = {
     "id": (_TEXT_OR_NULL, "as the order says, without one as the images say"),
     "issuer": (_TEXT_OR_NULL, "who gave the id"),
+}
+_ANIMAL: Properties = {
+    "species": (_TEXT_OR_NULL, "of an animal, in words"),
+    "breed": (_TEXT_OR_NULL, "of an animal, in words"),
+    "neutered": (nullable(BOOLEAN), "of an animal"),
+    "responsible_person": (_TEXT_OR_NULL, "a DICOM person name"),
+    "responsible_organization": (_TEXT_OR_NULL, "in words"),
 }
 _SERIES: Properties = {
     "instance_uid": (text(64), "Series Instance UID"),
@@ -67,9 +79,19 @@ _INSTANCE: Properties = {
     "rows": (_NUMBER_OR_NULL, "height in pixels"),
     "columns": (_NUMBER_OR_NULL, "width in pixels"),
     "frames": (_NUMBER_OR_NULL, "number of frames, where the object says one"),
-    "view": (_TEXT_OR_NULL, "view position, or the meaning of the view code"),
+    "view": (_TEXT_OR_NULL, "view position, or the meaning of the view code and its modifiers"),
+    "region": (_TEXT_OR_NULL, "the meaning of the anatomic region and its modifiers, or the body part examined"),
     "laterality": (_TEXT_OR_NULL, "L, R and so on"),
-    "teeth": (_TEXTS, "FDI numbers, from the anatomic codes"),
+    "teeth": (_TEXTS, "FDI numbers"),
+    "supernumerary_teeth": (_TEXTS, "for each the FDI number of the tooth that it stands beside"),
+    "teeth_universal": (
+        _TEXTS,
+        "Universal numbers and letters of `teeth`, then of `supernumerary_teeth` (51-82, AS-TS)",
+    ),
+    "from_text": (
+        {"type": "array", "items": text(choices=("laterality", "region", "teeth", "view"))},
+        "which of these no code says: they were read from the device's descriptions and comments",
+    ),
     "acquired_at": (_TEXT_OR_NULL, "local time of the device, ISO 8601 without a zone"),
     "thumbnail": (ref("Link"), "a small picture, not for diagnosis"),
     "file": (ref("Link"), "the object as received"),
@@ -78,6 +100,28 @@ _INSTANCE: Properties = {
     "step_id": (_TEXT_OR_NULL, "the scheduled step that it belongs to, where one is known"),
     "flags": (_TEXTS, _FLAGS),
     "versions": (list_of("Version"), "the same instance as it came at other times, with other bytes; this one too"),
+}
+_INNER: Schema = {"anyOf": [ref("DicomAttribute"), BOOLEAN]}  # an attribute; or that an item is cut short
+_VALUE: Schema = {"anyOf": [text(), {"type": "number"}, {"type": "object", "additionalProperties": _INNER}]}
+_METADATA: Properties = {
+    "sop_instance_uid": (text(64), "as in the object"),
+    "complete": (BOOLEAN, "false: it cannot be read to its end, or has too many attributes to be shown"),
+    "attributes": (
+        {"type": "object", "additionalProperties": ref("DicomAttribute")},
+        "by keyword, or eight digits of its tag; with the file meta information, without pixel data",
+    ),
+}
+_DICOM_ATTRIBUTE: Schema = {
+    "type": "object",
+    "description": "An attribute of an object; without a value when it is empty.",
+    "required": ["vr"],
+    "properties": {
+        "vr": {**text(), "description": "value representation (PS3.5 6.2)"},
+        "Value": {"type": "array", "items": _VALUE, "description": "numbers, texts, or the items of a sequence"},
+        "InlineBinary": {**text(), "description": "a short binary value, base64"},
+        "bytes": {**INTEGER, "description": "how long a value is that is not shown"},
+        "truncated": {**BOOLEAN, "description": "there are more items"},
+    },
 }
 _VERSION: Properties = {
     "version": (INTEGER, "1 is what came first"),
@@ -117,6 +161,7 @@ _ENVELOPE: Properties = {
     "instances_truncated": (BOOLEAN, "it has more instances than are sent"),
     "evidence": (_EVIDENCE, "why the study counts as complete"),
     "late": (BOOLEAN, "these images came after study.received"),
+    "merge": (nullable(ref("EnvelopeMerge")), "which id of a patient stands for which now, or no longer"),
 }
 _ENVELOPE_ORDER: Properties = {
     "id": (_TEXT, "the gateway's"),
@@ -134,14 +179,6 @@ _ENVELOPE_STUDY: Properties = {
     "counted": (INTEGER, "how many images of the procedure count, in all its studies"),
     "shortfall": (_TEXT_OR_NULL, "in words what is missing of the expected number"),
     "missing": (_TEXTS, "SOP Instance UIDs that a device's report names and that are not here"),
-}
-_UNKNOWN_DEVICE: Properties = {
-    "ae_title": (_TEXT, "as which it called"),
-    "address": (_TEXT, "from which it called"),
-    "called_ae_title": (_TEXT, "as what it called this gateway"),
-    "first_seen_at": (INSTANT, "its first attempt"),
-    "last_seen_at": (INSTANT, "its last attempt"),
-    "attempts": (INTEGER, "how many"),
 }
 _ALARM: Properties = {
     "id": (INTEGER, "by which it is cleared"),
@@ -164,8 +201,13 @@ _COMPONENTS: Schema = {"type": "object", "additionalProperties": text(choices=("
 
 _RECORDS: dict[str, tuple[str, Properties]] = {
     "StudySummary": ("A received study.", _SUMMARY),
-    "Study": ("A received study with what came.", _SUMMARY | {"series": (list_of("Series"), "by number")}),
+    "Study": (
+        "A received study with what came.",
+        _SUMMARY | {"patient": (ref("ImagedPatient"), "whose it is"), "series": (list_of("Series"), "by number")},
+    ),
+    "Metadata": ("All that an object says.", _METADATA),
     "StudyPatient": ("Whose images they are.", _PATIENT | _NAME),
+    "ImagedPatient": ("Whose images they are, and what they say of an animal.", _PATIENT | _NAME | _ANIMAL),
     "Series": ("A series of a study.", _SERIES | {"instances": (list_of("Instance"), "by number")}),
     "Instance": ("A received object; of several versions the current one.", _INSTANCE),
     "Version": ("The bytes of an instance as they came once.", _VERSION),
@@ -176,10 +218,9 @@ _RECORDS: dict[str, tuple[str, Properties]] = {
     "RetriedEvent": ("An event that is delivered again.", _RETRIED | _SHOWN),
     "Envelope": ("What a PMS is sent.", _ENVELOPE),
     "EnvelopeOrder": ("The order of an event.", _ENVELOPE_ORDER),
-    "EnvelopePatient": ("The patient of an event.", _PATIENT),
+    "EnvelopePatient": ("The patient of an event.", _PATIENT | _ANIMAL),
     "EnvelopeStudy": ("The study of an event.", _ENVELOPE_STUDY),
     "EnvelopeSeries": ("A series of an event.", _SERIES),
-    "UnknownDevice": ("A device that was refused.", _UNKNOWN_DEVICE),
     "Alarm": ("Something that a person should look at.", _ALARM),
     "Alive": ("The program is alive.", {"status": (text(choices=("alive",)), "always this")}),
     "Ready": (
@@ -190,7 +231,7 @@ _RECORDS: dict[str, tuple[str, Properties]] = {
         },
     ),
 }
-_PAGES = ("Order", "StudySummary", "Delivery", "UnknownDevice", "Alarm")
+_PAGES = ("Order", "StudySummary", "Delivery", "Device", "UnknownDevice", "MessageSummary", "Merge", "Alarm")
 _OUTCOME: Schema = {
     "type": "object",
     "description": "What became of one order of a batch: `order`, or `problem`.",
@@ -205,10 +246,13 @@ _OUTCOME: Schema = {
 
 def answer_schemas() -> dict[str, Schema]:
     """Return the schemas of orders, sent and answered, and of every other answer, by name."""
+    records = _RECORDS | OBSERVATIONS | MESSAGES | MERGES
     return {
         **order_schemas(),
+        **device_schemas(),
         "Outcome": _OUTCOME,
+        "DicomAttribute": _DICOM_ATTRIBUTE,
         "Outcomes": record("What became of a batch.", {"results": (list_of("Outcome"), "in the order of the batch")}),
-        **{name: record(words, properties) for name, (words, properties) in _RECORDS.items()},
+        **{name: record(words, properties) for name, (words, properties) in records.items()},
         **{f"{name}Page": page_of(name, "A page of a list.") for name in _PAGES},
     }

@@ -7,7 +7,17 @@ from starlette.exceptions import HTTPException
 
 from dicom_gateway.errors import GatewayError
 from dicom_gateway.web import documentation, health
-from dicom_gateway.web.api import attention, deliveries, instances, orders, studies
+from dicom_gateway.web.api import (
+    attention,
+    deliveries,
+    devices,
+    instances,
+    messages,
+    observations,
+    orders,
+    patients,
+    studies,
+)
 from dicom_gateway.web.authentication import Authentication, Authenticator
 from dicom_gateway.web.bodies import BodyLimits
 from dicom_gateway.web.edge import Edge
@@ -36,7 +46,7 @@ def create_app(services: Services) -> DescribedApp:
         generate_unique_id_function=_operation_id,
     )
     app.state.services = services
-    for module in (orders, studies, instances, deliveries, attention):
+    for module in (orders, patients, observations, studies, instances, deliveries, messages, devices, attention):
         app.include_router(module.router, dependencies=[Depends(authorised)])
     app.include_router(health.router)
     app.include_router(documentation.router)

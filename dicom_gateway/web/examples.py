@@ -39,8 +39,11 @@ EXAMPLE_ORDER: dict[str, Any] = {
         "weight_kg": 31.5,
         "species": "Canine",
         "breed": "Labrador Retriever",
+        "breed_codes": [{"value": "62137007", "scheme": "SCT", "meaning": "Labrador retriever dog breed"}],
+        "breed_registrations": [{"number": "SR 12345", "registry": "AKC"}],
         "neutered": True,
         "responsible_person": "Doe^Jane",
+        "responsible_person_role": "OWNER",
         "other_ids": [{"id": "276098100123456", "type": "microchip"}],
     },
     "procedures": [
@@ -85,6 +88,11 @@ def _instance(number: int) -> Instance:
         rows=2600,
         columns=2000,
         view=("LL", "VD")[number - 1],
+        region="Chest",
+        species="Canine",
+        breed="Labrador Retriever",
+        neutered=True,
+        responsible_person="Doe^Jane",
         acquired_at=f"2026-11-23T10:19:{50 + number}",
     )
     stored = StoredObject(f"{number}.dcm", "1.2.840.10008.1.2.1", 0, 10_400_998, f"{number:02}" * 32)
@@ -137,6 +145,17 @@ EXAMPLE_BATCH: dict[str, Any] = {
 }
 EXAMPLE_SUMMARY: dict[str, Any] = study_summary(_STUDY)
 EXAMPLE_STUDY: dict[str, Any] = study_document(_STUDY, _INSTANCES, _GATEWAY)
+EXAMPLE_METADATA: dict[str, Any] = {
+    "sop_instance_uid": _INSTANCES[0].header.sop_instance_uid,
+    "complete": True,
+    "attributes": {
+        "TransferSyntaxUID": {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]},
+        "PatientID": {"vr": "LO", "Value": ["P-78"]},
+        "PatientSpeciesCodeSequence": {"vr": "SQ", "Value": [{"CodeValue": {"vr": "SH", "Value": ["448771007"]}}]},
+        "Rows": {"vr": "US", "Value": [2600]},
+        "PixelData": {"vr": "OW", "bytes": 10_400_000},
+    },
+}
 EXAMPLE_BY_HAND: dict[str, Any] = study_document(_BY_HAND, _INSTANCES, _GATEWAY)
 _DELIVERY: dict[str, Any] = {
     "target": "clinic",
@@ -163,14 +182,6 @@ _SHOWN: dict[str, Any] = {
 EXAMPLE_DELIVERY: dict[str, Any] = {**_EVENT, **_DELIVERY}
 EXAMPLE_EVENT: dict[str, Any] = {**_SHOWN, "deliveries": [_DELIVERY]}
 EXAMPLE_RETRIED: dict[str, Any] = {"retried": 1, **_SHOWN, "deliveries": [_DELIVERY | _DUE_NOW]}
-EXAMPLE_UNKNOWN_DEVICE: dict[str, Any] = {
-    "ae_title": "NEWPANO",
-    "address": "192.168.1.40",
-    "called_ae_title": "DCMGATEWAY",
-    "first_seen_at": "2026-11-23T09:00:00.000Z",
-    "last_seen_at": "2026-11-23T09:05:00.000Z",
-    "attempts": 3,
-}
 EXAMPLE_ALARM: dict[str, Any] = {
     "id": 7,
     "kind": "delivery parked",

@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from dicom_gateway.core.order_document import OrderDocument
 from dicom_gateway.core.status import OrderStatus, StepStatus
-from dicom_gateway.web.json_schema import INSTANT, INTEGER, REF, Properties, Schema, nullable, record, text
+from dicom_gateway.web.json_schema import INSTANT, INTEGER, REF, Properties, Schema, list_of, nullable, record, text
 
 WORDS: dict[str, dict[str, str]] = {
     "OrderDocument": {
@@ -17,11 +17,16 @@ WORDS: dict[str, dict[str, str]] = {
         "placer_order_number": "what the PMS calls the order",
         "filler_order_number": "what the department calls the order",
         "accession_number": "minted when absent; a longer one than DICOM's 16 characters is kept, a short one minted",
+        "accession_number_issuer": "who gave the accession number; ignored when one is minted",
         "priority": "for the worklist",
         "referring_physician": "a DICOM person name, for example Roe^Ann",
         "requesting_physician": "a DICOM person name",
         "reason": "why the images are wanted",
         "admission_id": "of the visit",
+        "admission_id_issuer": "who gave it",
+        "patient_location": "where the patient is now, in words",
+        "institution": "where the images are made, in words",
+        "department": "of the institution, in words",
         "confidentiality": "a constraint on the data, in words",
         "patient": "cannot become another one: `id` and `issuer` stay",
         "procedures": "each is one study",
@@ -34,10 +39,14 @@ WORDS: dict[str, dict[str, str]] = {
         "sex": "M, F or O (other)",
         "weight_kg": "kilograms",
         "size_m": "metres",
-        "species": "of an animal, in words",
-        "breed": "of an animal, in words",
+        "species": "of an animal: an everyday word (dog, Canine), a scientific name, or a code of PS3.16 CID 7454",
+        "species_code": "looked up by `species` when absent; none for words that are not known",
+        "breed": "of an animal: a name or a code of PS3.16 CID 7480",
+        "breed_codes": "looked up by `breed` when absent; none for words that are not known",
+        "breed_registrations": "numbers of an animal with breed registries",
         "neutered": "of an animal",
         "responsible_person": "an animal's owner, a child's parent; a DICOM person name",
+        "responsible_person_role": "such as OWNER, PARENT or GUARDIAN; devices see OWNER for an animal without one",
         "responsible_organization": "such as a shelter",
         "other_ids": "further identifiers, for example a microchip",
         "medical_alerts": "shown on devices that ask for them",
@@ -45,16 +54,25 @@ WORDS: dict[str, dict[str, str]] = {
         "special_needs": "in words",
         "state": "of the patient, in words",
         "pregnancy_status": "1 not pregnant, 2 possibly, 3 definitely, 4 unknown",
+        "languages": "tags such as de or fr-CH (RFC 5646), the preferred one first",
+        "comments": "for the operator, in words",
     },
     "OtherIdDocument": {
         "id": "the identifier",
-        "type": "what kind it is, in words",
+        "type": "what kind it is: microchip, tattoo, barcode, or other words",
         "issuer": "who gave it",
+    },
+    "BreedRegistrationDocument": {
+        "number": "of the animal in the registry",
+        "registry": "its name, abbreviation (AKC) or code of PS3.16 CID 7481",
+        "registry_code": "looked up by `registry` when absent; none for words that are not known",
     },
     "ProcedureDocument": {
         "id": "the requested procedure's; minted when absent or longer than 16 characters",
         "code": "what is to be done, coded",
         "description": "what is to be done, in words",
+        "comments": "for the operator, in words",
+        "transport": "how the patient comes, in words",
         "study_instance_uid": "of the study that it becomes, without needless zeros; minted when absent",
         "steps": "what is to be done, each a line of a worklist",
     },
@@ -75,6 +93,8 @@ WORDS: dict[str, dict[str, str]] = {
         "protocol_codes": "how it is to be done, coded",
         "teeth": "FDI numbers, or as `tooth_system` says",
         "tooth_system": "of `teeth`; answers are FDI",
+        "pre_medication": "to be given before, in words",
+        "contrast_agent": "to be given, in words",
         "expected_instances": "how many images it makes, where that is known",
         "status": "CANCELED cancels the step, as leaving it out does; anything else is ignored",
     },
@@ -100,6 +120,7 @@ _ADDED: dict[str, Properties] = {  # by what an answer adds, or says otherwise t
         "status": (text(choices=StepStatus), "where the step stands"),
         "start": ({"type": "string", "examples": ["2026-11-23T10:15:00"]}, "local in the practice's zone"),
         "teeth": ({"type": "array", "items": text(2)}, "FDI numbers"),
+        "served": (list_of("ServedTo"), "the devices whose worklist it was on, the first one first"),
     },
 }
 _NEVER_ANSWERED = frozenset({"tooth_system"})

@@ -10,8 +10,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from dicom_gateway.web.answer_schemas import answer_schemas
+from dicom_gateway.web.device_examples import EXAMPLE_DEVICE_DOCUMENT
 from dicom_gateway.web.examples import EXAMPLE_ORDER, EXAMPLE_PROBLEM
 from dicom_gateway.web.json_schema import Schema, list_of, ref
+from dicom_gateway.web.patient_schemas import EXAMPLE_MERGE_DOCUMENT, MERGE_DOCUMENT
 from dicom_gateway.web.problems import PROBLEM_JSON
 
 Answers = dict[int | str, dict[str, Any]]
@@ -33,7 +35,12 @@ _PROBLEMS = {
 }
 _OF_EVERY_CALL = (401, 403, 422, 429, 500, 503)
 _OF_EVERY_BODY = (400, 408, 413, 415)
-_EXAMPLES = {"OrderDocument": EXAMPLE_ORDER, "OrderBatch": {"orders": [EXAMPLE_ORDER]}}
+_EXAMPLES: dict[str, Any] = {
+    "OrderDocument": EXAMPLE_ORDER,
+    "OrderBatch": {"orders": [EXAMPLE_ORDER]},
+    "DeviceDocument": EXAMPLE_DEVICE_DOCUMENT,
+    "MergeDocument": EXAMPLE_MERGE_DOCUMENT,
+}
 
 _PROBLEM: Schema = {
     "type": "object",
@@ -118,7 +125,7 @@ def _describe(app: FastAPI) -> Schema:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas.update(answer_schemas(), OrderBatch=_BATCH, Problem=_PROBLEM)
+    schemas.update(answer_schemas(), OrderBatch=_BATCH, MergeDocument=MERGE_DOCUMENT, Problem=_PROBLEM)
     return document
 
 

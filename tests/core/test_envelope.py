@@ -1,6 +1,7 @@
 """The envelope: every key always there, and which images get a thumbnail."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from dicom_gateway.core.envelope import (
     with_thumbnail,
 )
 from dicom_gateway.core.model import InstanceHeader, Order, Patient, RequestedProcedure, ScheduledStep, Study
+from dicom_gateway.core.patients import Merge, MergeKind
 from dicom_gateway.core.status import OrderStatus
 
 NOW = 1_800_000_000_123_456
@@ -38,28 +40,44 @@ def header(number: int | None, series: str = "1.2.3.1", **changes: Any) -> Insta
 
 
 KEYS = {
-    "": "id type occurred_at source order patient study series instances instances_truncated evidence late",
+    "": "id type occurred_at source order patient study series instances instances_truncated evidence late merge",
     "order": "id placer_order_number accession_number status",
-    "patient": "id issuer",
+    "patient": "id issuer species breed neutered responsible_person responsible_organization",
+    "merge": "id kind old_id survivor_id",
     "study": "instance_uid modality started_at expected expected_from received counted shortfall missing",
 }
 PROCEDURE = RequestedProcedure((ScheduledStep("DX", datetime(2027, 1, 15, 9), 0, "s1", expected_instances=4),))
 FACTS = StudyFacts(STUDY, [header(1), header(2), header(1, "1.2.3.2", series_number=-1)], PROCEDURE, 3, ["9.2", "9.1"])
+MERGE = Merge(3, MergeKind.MERGE, "ISS", "", "P-1", "P-2", "token mypms", NOW)
 EVENTS = {
     "whole": Event(EventType.STUDY_RECEIVED, NOW, ORDER, FACTS, (1, 2), "mpps+images"),
     "no study": Event(EventType.ORDER_CANCELED, NOW, ORDER),
     "no order": Event(EventType.STUDY_UNMATCHED, NOW, None, StudyFacts(Study("1.2.3"))),
     "neither": Event(EventType.TEST, NOW),
+    "merge": Event(EventType.PATIENT_MERGED, NOW, merge=MERGE),
 }
+
+NOBODY = dict.fromkeys(KEYS["patient"].split())
+REX = {"species": "Canine", "breed": "Beagle", "neutered": False, "responsible_person": "Doe^Jane"}
+SHELTER = REX | {"responsible_organization": "Shelter"}
 
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 def test_every_key_is_always_there(event: Event) -> None:
     found = json.loads(json.dumps(envelope("evt_1", event)))
     assert list(found) == KEYS[""].split()
-    for name in ("order", "patient", "study"):
+    for name in ("order", "patient", "study", "merge"):
         assert found[name] is None or list(found[name]) == KEYS[name].split()
     assert isinstance(found["series"], list) and found["instances"] == []
+
+
+@pytest.mark.parametrize(("undone_at", "patient_id"), [(None, "P-2"), (NOW, "P-1")], ids=["merged", "unmerged"])
+def test_a_merge(undone_at: int | None, patient_id: str) -> None:
+    event = Event(EventType.PATIENT_MERGED, NOW, merge=replace(MERGE, undone_at=undone_at))
+    found = envelope("evt_1", event)
+    assert found["merge"] == {"id": 3, "kind": "merge", "old_id": "P-1", "survivor_id": "P-2"}
+    assert found["patient"] == NOBODY | {"id": patient_id, "issuer": "ISS"}
+    assert (found["source"], found["order"], event.subject) == (None, None, "patient merge 3")
 
 
 def test_a_whole_event() -> None:
@@ -76,7 +94,7 @@ def test_a_whole_event() -> None:
         "accession_number": "ACC1",
         "status": "COMPLETED",
     }
-    assert found["patient"] == {"id": "P-78", "issuer": "MYPMS"}
+    assert found["patient"] == NOBODY | {"id": "P-78", "issuer": "MYPMS"}
     assert found["study"] == {
         "instance_uid": "1.2.3",
         "modality": "DX",
@@ -93,7 +111,16 @@ def test_a_whole_event() -> None:
 
 def test_an_event_without_order_speaks_of_the_patient_in_the_images() -> None:
     found = envelope("evt_1", Event(EventType.STUDY_UNMATCHED, NOW, None, StudyFacts(STUDY)))
-    assert (found["source"], found["order"], found["patient"]) == (None, None, {"id": "P-9", "issuer": None})
+    assert (found["source"], found["order"], found["patient"]) == (None, None, NOBODY | {"id": "P-9"})
+
+
+def test_an_animal_is_described_as_the_order_says_else_the_images() -> None:
+    order = ORDER.evolve(patient=ORDER.patient.evolve(**SHELTER))
+    facts = StudyFacts(STUDY, [header(1), header(2, **REX)])
+    of_order = envelope("evt_1", Event(EventType.STUDY_RECEIVED, NOW, order, facts))["patient"]
+    assert of_order == {"id": "P-78", "issuer": "MYPMS", **SHELTER}
+    of_images = envelope("evt_1", Event(EventType.STUDY_UNMATCHED, NOW, None, facts))["patient"]
+    assert of_images == NOBODY | {"id": "P-9"} | REX
 
 
 def test_the_pms_gets_its_own_accession_number_back() -> None:
@@ -114,7 +141,9 @@ def test_the_subject_is_what_is_delivered_in_order(event: str, subject: str) -> 
 
 
 def test_an_instance() -> None:
-    found = describe_instance(header(3, rows=10, columns=20, teeth=("36",), view="AP"), None)
+    found = describe_instance(
+        header(3, rows=10, columns=20, teeth=("36",), supernumerary_teeth=("48",), view="AP"), None
+    )
     assert found == {
         "sop_instance_uid": "1.2.3.1.3",
         "sop_class_uid": "1.2",
@@ -124,8 +153,12 @@ def test_an_instance() -> None:
         "columns": 20,
         "frames": None,
         "view": "AP",
+        "region": None,
         "laterality": None,
         "teeth": ["36"],
+        "supernumerary_teeth": ["48"],
+        "teeth_universal": ["19", "82"],
+        "from_text": [],
         "acquired_at": None,
         "thumbnail": None,
     }

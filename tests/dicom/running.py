@@ -26,16 +26,19 @@ from dicom_gateway.dicom.contexts import MPPS, MPPS_RETRIEVE, VERIFICATION, WORK
 from dicom_gateway.dicom.performed_steps import PerformedStepService
 from dicom_gateway.dicom.server import DicomService
 from dicom_gateway.dicom.store import StoreService
+from dicom_gateway.dicom.watching import Watch, facts_of_identifier
 from dicom_gateway.dicom.worklist import WorklistService
 from dicom_gateway.storage.audit import Actor, AuditStore
 from dicom_gateway.storage.database import Database
-from dicom_gateway.storage.devices import UnknownDevices
 from dicom_gateway.storage.migrate import migrate
 from dicom_gateway.storage.objects import ObjectStore
+from dicom_gateway.storage.observations import ObservationStore
+from dicom_gateway.storage.observing import Observer
 from dicom_gateway.storage.orders import OrderStore
 from dicom_gateway.storage.outbox import Outbox, Target
 from dicom_gateway.storage.performed_steps import PerformedStepStore
 from dicom_gateway.storage.studies import Quarantined, StudyStore
+from dicom_gateway.storage.unknown_devices import UnknownDevices
 from dicom_gateway.storage.waiting import Waiting
 from dicom_gateway.storage.worklist import Worklist
 from dicom_gateway.upperlayer.limits import DEFAULT_LIMITS, Limits
@@ -48,6 +51,7 @@ ZONE = ZoneInfo("Europe/Berlin")
 TESTER = Actor("test")
 AE_TITLE = "DCMGATEWAY"
 BUSY_SECONDS = 0.3
+OBSERVING_SECONDS = 0.02
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 DEVICES = (
     Device(AE_TITLE, allowed_from=LOOPBACK),
@@ -95,19 +99,22 @@ class Running:
         self.database = Database(self.path, busy_seconds=BUSY_SECONDS)
         database, clock = self.database, settings.clock
         self.devices = Devices(settings.devices, settings.accept_unknown)
+        self.current_devices: Callable[[], Devices] = lambda: self.devices
         outbox = Outbox(database, [Target("clinic")], secrets.randbits)
         self.performed_steps = PerformedStepStore(database, outbox, clock)
         waiting = Waiting(outbox, self.performed_steps, clock)
-        self.orders = OrderStore(database, outbox, waiting, clock, secrets.randbits, self.devices.stations_of)
+        self.orders = OrderStore(database, outbox, waiting, clock, secrets.randbits, lambda: self.devices)
         self.studies = StudyStore(database, outbox, clock, 60)
         self.objects = ObjectStore(self.folder / "data", settings.reserve_bytes, secrets.randbits)
         self.audit = AuditStore(database)
         self.unknown_devices = UnknownDevices(database, clock)
+        self.observations = ObservationStore(database)
+        self.observer = Observer(database, facts_of_identifier, seconds=OBSERVING_SECONDS)
         self.service = DicomService(
             AE_TITLE,
             settings.check_called_ae_title,
             settings.extra_storage_classes,
-            self.devices,
+            lambda: self.current_devices(),
             self.unknown_devices,
             WorklistService(
                 settings.worklist or Worklist(database),
@@ -116,6 +123,8 @@ class Running:
                 settings.max_answers,
                 settings.hide_after_days,
                 lambda ae_title, answers: self.count("find"),
+                lambda ae_title: self.devices.profile(ae_title),
+                self.observer.observe,
             ),
             StoreService(settings.objects or self.objects, self.studies, lambda ae, outcome, size: self.count(outcome)),
             PerformedStepService(
@@ -126,6 +135,7 @@ class Running:
             ),
             self.count,
             settings.limits,
+            Watch(self.observer.observe, clock),
         )
         listening = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = listening.getsockname()[1]
@@ -143,6 +153,7 @@ class Running:
     def stop(self, seconds: float = 0) -> None:
         """Drain and end everything."""
         self.service.stop(seconds)
+        self.observer.close()
         self.objects.close()
         self.database.close()
 
@@ -264,7 +275,9 @@ class Running:
             connection.close()
 
 
-PATIENT_FIELDS = frozenset({"patient_id", "patient_name", "patient_issuer", "birth_date", "sex", "pregnancy_status"})
+PATIENT_FIELDS = frozenset(
+    {"patient_id", "patient_name", "patient_issuer", "birth_date", "sex", "species", "pregnancy_status"}
+)
 STEP_FIELDS = frozenset({"modality", "station_ae_titles", "start", "description", "performer"})
 
 

@@ -56,6 +56,31 @@ ORDERS = (
         "dicom-gateway worklist --device DX1 --date 2026-11-23 --json",
         r'"PatientName": "Doe\^Rex"',
     ),
+    Run(
+        "hl7 explain FILE [--source]",
+        "dicom-gateway hl7 explain sample_data/hl7/orm_dental.hl7 --source default", r"^would be: order A-20931: ",
+    ),
+    Run(
+        "dicom-gateway hl7 explain sample_data/hl7/vetera_order.hl7 --source vetera",
+        prints=r"^patient\.species\tHund\tPID-35\t",
+    ),
+    Run(
+        "patients merge OLD_ID SURVIVOR_ID [--issuer --source]",
+        "dicom-gateway patients merge P-91 P-93 --issuer MYPMS --source mypms",
+        "^merge 1: 1 order changed$",
+    ),
+    Run("patients merges [--limit --json]", "dicom-gateway patients merges", r"^1\tP-91\tP-93\tMYPMS\tmerge\t"),
+    Run("patients unmerge MERGE_ID", "dicom-gateway patients unmerge 1", "^merge 1 undone: 1 order changed$"),
+    Run(
+        "patients merges [--limit --json]",
+        "dicom-gateway patients merges --limit 1 --json",
+        '"undone_at": "',
+    ),
+    Run(
+        "worklist explain ORDER --device AET [--json]",
+        "dicom-gateway worklist explain A-1001 --device DX1",
+        "is not on it: DX1 has never called this gateway$",
+    ),
 )  # fmt: skip
 
 DEVICE = (
@@ -113,6 +138,58 @@ DEVICE = (
         ".venv/bin/dicom-gateway --config gateway-data/gateway.toml studies list",
         "dicom-gateway studies list", r"\tDX\t2\t.*\tSD-0005\t",
     ),
+)  # fmt: skip
+
+_FIELDS = (
+    "[--host --port --modality --from --service --character-set --unencodable --station-name --animal-names"
+    " --sends-mpps --hides-started --quiet-seconds --incomplete-after-seconds --associations --object-mb"
+    " --stock-association]"
+)
+_GIVEN = (
+    "--host localhost --port 11112 --modality PX --modality DX --from 192.168.1.0/24 --service worklist --service mpps"
+    " --character-set 'ISO_IR 100' --unencodable refuse --station-name 'Room 2' --animal-names animal^owner"
+    " --no-sends-mpps --hides-started --quiet-seconds 30 --incomplete-after-seconds 300 --associations 2"
+    " --object-mb 500 --no-stock-association"
+)
+_ADDED = "dicom-gateway devices add PANO1 --modality PX --from 192.168.1.21 --host 192.168.1.21 --port 104"
+_REFUSED = (
+    "! echoscu -aet PANO1 localhost 11112;"
+    " until dicom-gateway devices unknown | grep PANO1; do :; done"  # it is recorded after the answer
+)
+# PANO1 may not call from here until it is approved; the gateway itself is what it is called as.
+DEVICES = (
+    Run(f"devices add AE_TITLE {_FIELDS}", f"dicom-gateway devices add PANO2 {_GIVEN}", "^added PANO2;"),
+    Run(_ADDED, prints="^added PANO1;"),
+    Run("dicom-gateway devices sheet PANO1", prints=r"Modality +PX$"),
+    Run("dicom-gateway devices sheet DX1", prints=r"AE title +DCMGATEWAY$"),
+    Run("devices sheet AE_TITLE [--json]", "dicom-gateway devices sheet PANO1 --json", '"worklist_keys"'),
+    Run(
+        f"devices edit AE_TITLE {_FIELDS}",
+        f"dicom-gateway devices edit PANO1 {_GIVEN} --no-stock-association", "^changed PANO1$",
+    ),
+    Run("dicom-gateway devices echo PANO1", prints=r"^PANO1 at localhost:\d+ answered: "),
+    Run("devices echo AE_TITLE [--json]", "dicom-gateway devices echo PANO1 --json", '"answered": true'),
+    Run("dicom-gateway devices unknown", _REFUSED, r"\taddress not in allowed_from\t1\t"),
+    Run("devices unknown [--json]", "dicom-gateway devices unknown --json", '"ae_title": "PANO1"'),
+    Run("dicom-gateway devices approve NEWDEVICE", "dicom-gateway devices approve PANO1", "^approved PANO1 from "),
+    Run("echoscu HOST 11112", "echoscu -aet PANO1 localhost 11112"),
+    Run(
+        "devices approve AE_TITLE [--from --modality]",
+        "dicom-gateway devices edit PANO1 --from 192.168.1.21; "
+        f"{_REFUSED}; dicom-gateway devices approve PANO1 --from 127.0.0.1 --modality IO",
+        "^approved PANO1 from 192.168.1.21/32, 127.0.0.1/32$",
+    ),
+    Run("devices show AE_TITLE [--json]", "dicom-gateway devices show PANO1", "^modalities +PX, DX, IO$"),
+    Run("devices show AE_TITLE [--json]", "dicom-gateway devices show DX1 --json", '"origin": "file"'),
+    Run(
+        "dicom-gateway devices import orthanc.json",
+        """echo '{"DicomModalities": {"ct": ["CT1", "192.168.1.23", 104]}}' > orthanc.json;"""
+        " dicom-gateway devices import orthanc.json",
+        "^1 added$",
+    ),
+    Run("devices list [--json]", "dicom-gateway devices list", r"^CT1\t\t192.168.1.23:104\t"),
+    Run("devices list [--json]", "dicom-gateway devices list --json", '"ae_title": "OLD1"'),
+    Run("devices remove AE_TITLE", "dicom-gateway devices remove CT1", "^removed CT1$"),
 )  # fmt: skip
 
 # Each signature of a report with every option, of steps of which two are nobody's order.
@@ -211,11 +288,14 @@ CHECK = (
 )
 
 
-TABLES = (MADE, ORDERS, DEVICE, STUDIES, REPORTS, DELIVERIES, ALARMS, TOKENS, CHECK)
+TABLES = (MADE, ORDERS, DEVICE, DEVICES, STUDIES, REPORTS, DELIVERIES, ALARMS, TOKENS, CHECK)
 
 # Means the same as another command, which is run.
 SAME = {
+    "dicom-gateway worklist explain ORDER --device AET": "worklist explain ORDER --device AET [--json]",
     "dicom-gateway orders import": "orders import FILE",
+    "dicom-gateway devices add PANO1 --modality PX --from 192.168.1.21": _ADDED,
+    "devices import FILE": "dicom-gateway devices import orthanc.json",
     "dicom-gateway alarms clear ID": "alarms clear ALARM_ID",
     "dicom-gateway pms test": "pms test NAME",
     "dicom-gateway studies show UID": "studies show UID [--json]",
@@ -233,6 +313,7 @@ SECRET = "echo whsec_$(openssl rand -base64 32)"  # noqa: S105
 
 _LONG = "it takes minutes, and writes a page of the project; its parts have tests"
 _TOOLS = "it looks at the whole tree, or changes it; .ci/run runs it"
+_HL7 = "it needs a system that sends HL7; tests/e2e/test_hl7.py"
 _TLS = "it needs certificates; tests/e2e/test_dicom_tls.py"
 NOT_RUN = {
     "make test": "this test is part of it",
@@ -254,5 +335,8 @@ NOT_RUN = {
     "apt-get install dcmtk": "it changes the machine; what it installs is used here",
     "echoscu +tla +cf ca.pem HOST 2762": _TLS,
     "echoscu +tls device.key device.pem +cf ca.pem HOST 2762": _TLS,
+    "hl7 send [-to --tls --ca --certificate --key -v] FILE HOST PORT": _HL7,
+    "messages list [--direction --peer --type --outcome --order --limit --json]": _HL7,
+    "messages show MESSAGE_ID [--raw --json]": _HL7,
     "kill -9": "what the fault tests do, not a command to type",
 }

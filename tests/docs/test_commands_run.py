@@ -21,7 +21,20 @@ from dicom_gateway.cli.root import cli
 from tests.cli.test_commitment import Archive, all_committed
 from tests.docs.checkout import SECONDS, checkout, environment, foreground
 from tests.docs.pages import blocks
-from tests.docs.runs import ALARMS, CHECK, DELIVERIES, DEVICE, MADE, ORDERS, REPORTS, SECRET, STUDIES, TOKENS, Run
+from tests.docs.runs import (
+    ALARMS,
+    CHECK,
+    DELIVERIES,
+    DEVICE,
+    DEVICES,
+    MADE,
+    ORDERS,
+    REPORTS,
+    SECRET,
+    STUDIES,
+    TOKENS,
+    Run,
+)
 from tests.e2e.program import free_port, wait_for
 from tests.e2e.receiver import SECRET as RECEIVERS_SECRET
 from tests.e2e.receiver import Receiver
@@ -127,6 +140,10 @@ def test_orders(practice: Practice) -> None:
 
 def test_a_device_and_its_images(practice: Practice) -> None:
     practice.run(DEVICE)
+
+
+def test_devices(practice: Practice) -> None:
+    practice.run(DEVICES)
 
 
 def test_studies(practice: Practice) -> None:

@@ -30,7 +30,8 @@ def test_a_block_is_added_to_what_init_writes(block: Block, tmp_path: Path) -> N
     subprocess.run(["sh", "-c", f"{SECRET} > mypms.secret"], cwd=tmp_path, check=True, timeout=SECONDS)
     (tmp_path / "gateway.toml").write_text(f"{commented_toml()}\n{block.text}", encoding="utf-8")
     settings = load_settings(tmp_path / "gateway.toml")
-    assert len(settings.device) + len(settings.pms) == block.text.count("[[")
+    tables = (settings.device, settings.hl7_source, settings.pms)
+    assert sum(map(len, tables)) == block.text.count("[[")
 
 
 def test_pages_have_blocks_and_spans() -> None:

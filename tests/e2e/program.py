@@ -132,6 +132,10 @@ class Program:
         """Return the first administrator's token."""
         return (self.data / "admin.token").read_text().strip()
 
+    def metrics(self) -> str:
+        """Return what Prometheus would get."""
+        return httpx.get(f"http://127.0.0.1:{self.web_port}/metrics", timeout=20).text
+
     def api(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the API as the administrator."""
         return httpx.request(

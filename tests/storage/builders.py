@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from peewee import SQL
 from pydicom import Dataset
 
 from dicom_gateway.core.completion import Patience
+from dicom_gateway.core.devices import Device, Devices
 from dicom_gateway.core.local_time import SECOND, to_instant
 from dicom_gateway.core.model import (
     InstanceHeader,
@@ -26,22 +28,26 @@ from dicom_gateway.core.model import (
 from dicom_gateway.core.performed import create, update
 from dicom_gateway.storage.audit import Actor, AuditStore
 from dicom_gateway.storage.database import Database
-from dicom_gateway.storage.devices import UnknownDevices
 from dicom_gateway.storage.migrate import migrate
 from dicom_gateway.storage.orders import OrderStore
 from dicom_gateway.storage.outbox import Outbox, Target
+from dicom_gateway.storage.patients import PatientStore
 from dicom_gateway.storage.performed_steps import PerformedStepStore
 from dicom_gateway.storage.settlement import Settlement
 from dicom_gateway.storage.studies import Received, StudyStore
 from dicom_gateway.storage.tables import EventRow
 from dicom_gateway.storage.tokens import TokenStore
+from dicom_gateway.storage.unknown_devices import UnknownDevices
 from dicom_gateway.storage.waiting import Waiting
 from dicom_gateway.storage.worklist import Worklist
 
 START = 1_800_000_000 * SECOND  # 2027-01-15T08:00:00Z
 QUIET_SECONDS, OVERDUE_SECONDS = 60, 900
 PMS = Actor("token mypms", "192.0.2.7")
-STATIONS = {"DX": ("DX1",), "IO": ("IO1", "IO2")}
+DEVICES = Devices(
+    [Device("DX1", modalities=("DX",)), Device("IO1", modalities=("IO",)), Device("IO2", modalities=("IO",))],
+    accept_unknown=True,
+)
 STUDY = "1.2.3"
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
 WRONG_ENTRY = ("110514", "DCM")
@@ -113,6 +119,7 @@ class GatewayStore:
 
     def __init__(self, path: Path, targets: tuple[Target, ...] = (Target("pms"),)) -> None:
         self.clock = Clock()
+        self.devices = DEVICES
         self.woken: list[str] = []
         self.random = random.Random(20260115)
         self._numbers = threading.Lock()
@@ -122,10 +129,18 @@ class GatewayStore:
         self.performed = PerformedStepStore(self.database, self.outbox, self.clock)
         self.waiting = Waiting(self.outbox, self.performed, self.clock)
         self.orders = OrderStore(
-            self.database, self.outbox, self.waiting, self.clock, self.random_bits, lambda m: STATIONS.get(m, ())
+            self.database, self.outbox, self.waiting, self.clock, self.random_bits, lambda: self.devices
         )
-        self.studies = StudyStore(self.database, self.outbox, self.clock, QUIET_SECONDS)
-        self.settlement = Settlement(self.database, self.outbox, self.clock, Patience(QUIET_SECONDS, OVERDUE_SECONDS))
+        self.studies = StudyStore(
+            self.database, self.outbox, self.clock, QUIET_SECONDS, lambda ae_title: self.devices.profile(ae_title)
+        )
+        self.settlement = Settlement(
+            self.database, self.outbox, self.clock, Patience(QUIET_SECONDS, OVERDUE_SECONDS),
+            devices=lambda: self.devices,
+        )  # fmt: skip
+        self.patients = PatientStore(
+            self.database, self.outbox, self.waiting, self.clock, ZoneInfo("Europe/Berlin")
+        )  # fmt: skip
         self.worklist = Worklist(self.database)
         self.audit = AuditStore(self.database)
         self.tokens = TokenStore(self.database, self.clock)

@@ -379,11 +379,13 @@ def columns_of(path: Path) -> dict[str, dict[str, tuple[str, bool]]]:
         connection.close()
 
 
+KINDS = {peewee.TextField: "TEXT", peewee.BlobField: "BLOB"}
+
+
 def test_every_table_has_a_model_with_its_columns(path: Path) -> None:
     models = {
         model._meta.table_name: {
-            name: ("TEXT" if isinstance(field, peewee.TextField) else "INTEGER", field.null)
-            for name, field in model._meta.columns.items()
+            name: (KINDS.get(type(field), "INTEGER"), field.null) for name, field in model._meta.columns.items()
         }
         for model in TABLES
     }

@@ -109,7 +109,7 @@ def test_every_statement_walks_an_index(database: Database, statement: Statement
     def plan(tx: Transaction) -> list[str]:
         with pytest.raises(TypeError) as error:
             statement.on(tx._database, {"": None})
-        names = str(error.value).split("[")[1].split("]")[0].replace("'", "").split(", ")
+        names = str(error.value).split("[")[1].split("]")[0].replace("'", "").replace(",", "").split()
         text, values = statement.on(tx._database, {name: "ab" for name in names})
         return [row[3] for row in tx._database.execute_sql(f"EXPLAIN QUERY PLAN {text}", values)]
 

@@ -4,10 +4,10 @@ import pytest
 
 from dicom_gateway.errors import Conflict, InvalidValue, NotFound
 from dicom_gateway.storage.audit import Actor, clear_alarm
-from dicom_gateway.storage.devices import MAX_UNKNOWN
 from dicom_gateway.storage.studies import Quarantined
 from dicom_gateway.storage.tables import TokenRow
 from dicom_gateway.storage.tokens import Bearer, Role
+from dicom_gateway.storage.unknown_devices import MAX_UNKNOWN
 from tests.storage.builders import EXPLICIT_LE, STUDY, GatewayStore, a_header, a_stored
 
 ADMINISTRATOR = Actor("command line")

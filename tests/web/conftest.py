@@ -14,28 +14,45 @@ import httpx
 import pytest
 
 from dicom_gateway.core.completion import Patience
+from dicom_gateway.core.device_answer import Echoed
+from dicom_gateway.core.device_sheet import Place, sheet_document
+from dicom_gateway.core.devices import Device, Devices
 from dicom_gateway.core.model import Instance, InstanceHeader, StoredObject, Thumbnail
+from dicom_gateway.dicom.explaining import Explainer
+from dicom_gateway.dicom.file_meta import file_head
+from dicom_gateway.dicom.watching import facts_of_identifier
+from dicom_gateway.storage.admission import Admission
 from dicom_gateway.storage.audit import Actor, AuditStore
 from dicom_gateway.storage.database import Database
-from dicom_gateway.storage.devices import UnknownDevices
+from dicom_gateway.storage.devices import DeviceStore
+from dicom_gateway.storage.messages import Direction, MessageStore, NewMessage, Result
 from dicom_gateway.storage.migrate import migrate
 from dicom_gateway.storage.objects import ObjectStore
+from dicom_gateway.storage.observations import ObservationStore, WorklistAsked
+from dicom_gateway.storage.observing import Observer
 from dicom_gateway.storage.orders import OrderStore
 from dicom_gateway.storage.outbox import Outbox, Target
+from dicom_gateway.storage.patients import PatientStore
 from dicom_gateway.storage.performed_steps import PerformedStepStore
 from dicom_gateway.storage.settlement import Settlement
 from dicom_gateway.storage.studies import StudyStore
 from dicom_gateway.storage.tokens import Role, TokenStore
+from dicom_gateway.storage.unknown_devices import UnknownDevices
 from dicom_gateway.storage.waiting import Waiting
+from dicom_gateway.storage.worklist import StepVersion, Worklist
 from dicom_gateway.web.app import create_app
 from dicom_gateway.web.examples import EXAMPLE_ORDER
 from dicom_gateway.web.server import Limits, WebServer
-from dicom_gateway.web.services import Services
+from dicom_gateway.web.services import DeviceServices, Services
 
 NOW = 1_790_000_000_000_000
 JPEG = b"\xff\xd8 a picture \xff\xd9"
-HEAD = bytes(128) + b"DICM"
+HEAD = file_head("1.2.840.10008.5.1.4.1.1.1.1", "1.2.3.4.1", "1.2.840.10008.1.2.1", "DX1")
 TESTER = Actor("test")
+ZONE = ZoneInfo("Europe/Berlin")
+CONFIGURED = [Device("DX1", modalities=("DX",))]
+PLACE = Place("DCMGATEWAY", "192.168.1.10", 11112, 2762, False, False, False)
+DEVICES = Devices([Device("DX9", modalities=("DX", "IO"))], accept_unknown=True)
 
 
 @dataclass
@@ -70,6 +87,7 @@ class World:
     components: dict[str, str]
     draining: threading.Event
     tokens: dict[str, str]
+    echoed: dict[str, Echoed]  # how a C-ECHO ends, by AE title
 
     def client(self, port: int, token: str = "administrator", **options: Any) -> httpx.Client:
         """Return a client that bears a token by its name ("" for none)."""
@@ -98,6 +116,20 @@ class World:
         self.services.studies.receive(InstanceHeader(**{**values, **header}), stored, "DX1", "127.0.0.1")
         return stored
 
+    def asks(self, keys: bytes, *served: StepVersion, ae_title: str = "DX1") -> None:
+        """Let a device have asked the worklist, in explicit little endian, and got these steps."""
+        observer = Observer(self.database, facts_of_identifier)
+        at, syntax = self.time[0], "1.2.840.10008.1.2.1"
+        observer.observe(WorklistAsked(ae_title, "192.0.2.9", at, keys, syntax, 0, served))
+        observer.close()
+
+    def messages(self) -> tuple[int, int]:
+        """Keep a message that was accepted, and one of nobody that is in work; return their keys."""
+        store = self.services.messages
+        came = NewMessage(Direction.IN, "mypms", "192.0.2.7", "ORM^O01", "4711", b"MSH|^~\\&|MYPMS\rPID|1||P-7||\xe4\r")
+        kept = store.record(came, Result("AA", "", b"MSH|\rMSA|AA|4711\r", ("order-1",)))
+        return kept, store.begin(NewMessage(Direction.IN, "", "192.0.2.8", "", "", b"\x00")).wait()
+
 
 def build(folder: Path) -> World:
     """Return everything on a new database below `folder`, with a token of each kind."""
@@ -111,17 +143,32 @@ def build(folder: Path) -> World:
     outbox = Outbox(database, [Target("clinic")], secrets.randbits)
     waiting = Waiting(outbox, PerformedStepStore(database, outbox, clock), clock)
     tokens = TokenStore(database, clock)
+    devices, unknown = DeviceStore(database, clock, CONFIGURED), UnknownDevices(database, clock)
+    echoed: dict[str, Echoed] = {}
+    explainer = Explainer(
+        ObservationStore(database), unknown, Worklist(database), lambda: DEVICES, clock, ZONE, 5000, 0
+    )
     services = Services(
-        orders=OrderStore(database, outbox, waiting, clock, secrets.randbits, lambda modality: ("DX9",)),
+        orders=OrderStore(database, outbox, waiting, clock, secrets.randbits, lambda: DEVICES),
+        patients=PatientStore(database, outbox, waiting, clock, ZONE),
         studies=StudyStore(database, outbox, clock, 60),
         settlement=Settlement(database, outbox, clock, Patience(60, 900)),
         outbox=outbox,
+        messages=MessageStore(database, clock),
         tokens=tokens,
         audit=AuditStore(database),
-        unknown_devices=UnknownDevices(database, clock),
+        devices=DeviceServices(
+            devices,
+            Admission(devices, unknown, PLACE.ae_title),
+            lambda device: sheet_document(device, PLACE),
+            lambda device: echoed[device.ae_title],
+        ),
+        unknown_devices=unknown,
+        observations=ObservationStore(database),
+        explain=explainer.explain,
         objects=ObjectStore(folder / "store", 0, secrets.randbits),
         thumbnails=pictures,
-        zone=ZoneInfo("Europe/Berlin"),
+        zone=ZONE,
         clock=clock,
         readiness=lambda: components,
         metrics=lambda: (b"dicom_gateway_up 1\n", "text/plain; version=0.0.4"),
@@ -139,7 +186,7 @@ def build(folder: Path) -> World:
             ("otherpms", Role.PMS, "otherpms"),
         )
     }
-    return World(database, services, pictures, time, components, draining, made)
+    return World(database, services, pictures, time, components, draining, made, echoed)
 
 
 @pytest.fixture(scope="module")

@@ -162,10 +162,11 @@ def test_a_bound_token_sees_its_studies_and_instances_only(world: Any, port: int
     with world.client(port, "mypms") as client:
         shown = client.get("/api/v1/studies").json()
         assert ([study["instance_uid"] for study in shown["items"]], shown["next"]) == ([mine], None)
-        for url in (f"studies/{theirs}", "studies/1.9", "instances/1.2.1/file", "instances/1.2.9/thumbnail"):
+        others = [f"instances/1.2.{n}/{what}" for n in (1, 9) for what in ("thumbnail", "metadata", "file")]
+        for url in (f"studies/{theirs}", "studies/1.9", *others):
             assert client.get(f"/api/v1/{url}").status_code == 404
         assert client.get(f"/api/v1/studies?order_id={two[1]['id']}").json()["items"] == []
-        for url in (f"studies/{mine}", "instances/1.2.0/file", "instances/1.2.0/thumbnail"):
+        for url in (f"studies/{mine}", *(f"instances/1.2.0/{what}" for what in ("thumbnail", "metadata", "file"))):
             assert client.get(f"/api/v1/{url}").status_code == 200
     with world.client(port, "any pms") as client:
         assert len(client.get("/api/v1/studies").json()["items"]) == 3

@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from dicom_gateway.core.device_answer import Echoed
+
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 NAMED = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`?\s]*)`")
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -38,7 +40,11 @@ def test_every_example_works_one_after_the_other(
         (pytest.fail if os.environ.get("CI") else pytest.skip)("the curl command is missing: docs/api.md was NOT run")
     begun = client.post("/api/v1/orders", json=bodies("W-2")).json()
     world.receive(study_instance_uid=begun["procedures"][0]["study_instance_uid"])
+    world.services.unknown_devices.record("NEWPANO", "192.168.1.40", "DCMGATEWAY", "unknown device")
+    world.echoed["PANO1"] = Echoed(True, "Success", 3.2)
     world.services.audit.alarm(1, "disk nearly full", "store", "")
+    world.asks(b"\x10\x00\x10\x00PN\x00\x00")
+    world.messages()
     environment = {
         **os.environ,
         "NO_PROXY": "*",

@@ -6,8 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
+from dicom_gateway.core.device_answer import Echoed
 from dicom_gateway.core.order_document import OrderDocument, parse_order
 from dicom_gateway.errors import InvalidDocument
+from dicom_gateway.storage.worklist import StepVersion
+from dicom_gateway.web.device_examples import EXAMPLE_DEVICE_DOCUMENT
 from dicom_gateway.web.examples import EXAMPLE_ORDER
 from dicom_gateway.web.order_schemas import WORDS
 from tests.web.schemas import faults
@@ -70,8 +73,15 @@ def test_real_answers_are_as_described(world: Any, client: httpx.Client, documen
     assert [result["status"] for result in results] == [201, 422]
     listed = api.call("GET", "/api/v1/orders", query="?limit=1")
     assert listed["next"]
+    _call_all_of_patients(api, order["id"])
     api.call("GET", "/api/v1/orders/{id}", id=order["id"])
     api.call("GET", "/api/v1/orders/{id}", 404, id="none")
+    world.asks(b"\x10\x00\x20\x00LO\x02\x0012", StepVersion(order["id"], 1, 0, 0, 0))
+    api.call("GET", "/api/v1/orders/{id}/explain", query="?device=DX1", id=order["id"])
+    api.call("GET", "/api/v1/orders/{id}/explain", query="?device=CT1", id=order["id"])
+    api.call("GET", "/api/v1/devices/{ae_title}/habits", ae_title="DX1")
+    api.call("GET", "/api/v1/devices/{ae_title}/habits", 404, ae_title="CT1")
+    assert api.call("GET", "/api/v1/orders/{id}", id=order["id"])["procedures"][0]["steps"][0]["served"]
     api.call("POST", "/api/v1/orders/{id}/cancel", id=results[0]["order"]["id"])
     for data in (b"one", b"two"):
         world.receive(data, study_instance_uid=order["procedures"][0]["study_instance_uid"], rows=9, teeth=("36",))
@@ -80,15 +90,20 @@ def test_real_answers_are_as_described(world: Any, client: httpx.Client, documen
     for uid in ("1.2.9", order["procedures"][0]["study_instance_uid"]):
         api.call("GET", "/api/v1/studies/{uid}", uid=uid)
     assert api.call("POST", "/api/v1/studies/{uid}/complete", uid=uid)["evidence"] == "manual"
-    for name in ("thumbnail", "file"):
+    for name in ("thumbnail", "metadata", "file"):
         api.call("GET", f"/api/v1/instances/{{uid}}/{name}", uid="1.2.3.4.1")
     deliveries = api.call("GET", "/api/v1/deliveries")["items"]
     assert {item["type"] for item in deliveries} >= {"order.canceled", "order.completed", "study.received"}
     for item in deliveries:
         api.call("GET", "/api/v1/deliveries/{event_id}", event_id=item["event_id"])
     api.call("POST", "/api/v1/deliveries/{event_id}/retry", event_id=deliveries[0]["event_id"])
-    world.services.unknown_devices.record("NEW", "10.0.0.1", "DCMGATEWAY")
-    api.call("GET", "/api/v1/devices/unknown")
+    kept, refused = world.messages()
+    assert api.call("GET", "/api/v1/messages", query="?limit=1")["next"]
+    assert api.call("GET", "/api/v1/messages")["items"]
+    assert api.call("GET", "/api/v1/messages/{id}", id=kept)["order_ids"]
+    assert api.call("GET", "/api/v1/messages/{id}", id=refused)["answer"] is None
+    api.call("GET", "/api/v1/messages/{id}", 404, id="0")
+    _call_all_of_devices(world, api)
     (alarm,) = api.call("GET", "/api/v1/alarms")["items"]
     api.call("POST", "/api/v1/alarms/{id}/clear", id=alarm["id"])
     api.call("GET", "/healthz")
@@ -97,6 +112,41 @@ def test_real_answers_are_as_described(world: Any, client: httpx.Client, documen
     api.call("GET", "/readyz", 503)
     api.call("GET", "/metrics")
     assert api.seen == {(m.upper(), path) for path, found in document["paths"].items() for m in found}
+
+
+def _call_all_of_patients(api: Described, order_id: str) -> None:
+    merges = "/api/v1/patients/merges"
+    asked = {"old_id": "P-78", "survivor_id": "P-99", "issuer": "MYPMS"}
+    merge = api.call("POST", merges, 201, asked)
+    assert (merge["order_ids"], merge["undone_at"]) == ([order_id], None)
+    assert api.call("POST", merges, 200, asked)["id"] == merge["id"]
+    api.call("POST", merges, 409, asked | {"survivor_id": "P-78"})
+    api.call("POST", merges, 404, asked | {"old_id": "nobody"})
+    api.call("POST", merges, 422, {"old_id": "", "colour": "red"})
+    assert api.call("POST", f"{merges}/{{id}}/undo", id=merge["id"])["order_ids"] == [order_id]
+    api.call("POST", f"{merges}/{{id}}/undo", 409, id=merge["id"])
+    api.call("POST", f"{merges}/{{id}}/undo", 404, id="x")
+    assert api.call("GET", merges)["items"][0]["undone_at"]
+
+
+def _call_all_of_devices(world: Any, api: Described) -> None:
+    device = "/api/v1/devices/{ae_title}"
+    world.services.unknown_devices.record("NEW", "10.0.0.1", "DCMGATEWAY")
+    api.call("GET", "/api/v1/devices/unknown")
+    api.call("POST", "/api/v1/devices/unknown/{ae_title}/approve", ae_title="NEW")
+    api.call("POST", "/api/v1/devices/unknown/{ae_title}/approve", 404, ae_title="NEW")
+    api.call("POST", "/api/v1/devices", 201, EXAMPLE_DEVICE_DOCUMENT)
+    api.call("POST", "/api/v1/devices", 409, EXAMPLE_DEVICE_DOCUMENT)
+    api.call("POST", "/api/v1/devices", 422, {"ae_title": "", "colour": "red"})
+    api.call("GET", "/api/v1/devices", query="?limit=1")
+    api.call("PUT", device, json={"ae_title": "PANO1", "quiet_seconds": 5}, ae_title="PANO1")
+    api.call("GET", device, ae_title="PANO1")
+    for echoed in (Echoed(True, "Success", 1.5), Echoed(False, "no connection")):
+        world.echoed["PANO1"] = echoed
+        api.call("POST", f"{device}/echo", ae_title="PANO1")
+    api.call("GET", f"{device}/sheet", ae_title="PANO1")
+    api.call("DELETE", device, ae_title="PANO1")
+    api.call("DELETE", device, 409, ae_title="DX1")
 
 
 def test_the_examples_are_as_described(document: dict[str, Any]) -> None:
@@ -193,4 +243,4 @@ def test_every_text_of_an_order_has_a_length(document: dict[str, Any]) -> None:
     for name in WORDS:
         for field, schema in document["components"]["schemas"][name]["properties"].items():
             if field not in ("start", "birth_date"):
-                assert all(length and length <= 200 for length in lengths(schema)), f"{name}.{field}"
+                assert all(length and length <= 10240 for length in lengths(schema)), f"{name}.{field}"

@@ -20,6 +20,7 @@ from dicom_gateway.web.pages import EmptyIsNone, FilterText, PagedQuery, page, r
 from dicom_gateway.web.problems import problem_document, problem_of
 from dicom_gateway.web.roles import Access, Authorised
 from dicom_gateway.web.schema import answers, body
+from dicom_gateway.web.services import Services
 
 MAX_BATCH = 1000
 
@@ -69,7 +70,8 @@ def save_order(document: Json, access: Authorised) -> JSONResponse:
     updates it. Procedures and steps without an id match by position; a step left out that has not begun is cancelled.
     The same order once more leaves what was cancelled cancelled; one with something changed schedules it again."""
     status, order = _save(document, access)
-    return JSONResponse(order_document(order), status, {"Location": f"/api/v1/orders/{order.id}"})
+    shown = _shown(access.services, order) if status == 200 else order_document(order)
+    return JSONResponse(shown, status, {"Location": f"/api/v1/orders/{order.id}"})
 
 
 @router.post(
@@ -86,7 +88,8 @@ def save_orders(document: Json, access: Authorised) -> JSONResponse:
         if unavailable is None:
             try:
                 status, order = _save(item, access)
-                results.append({"status": status, "order": order_document(order)})
+                shown = _shown(access.services, order) if status == 200 else order_document(order)
+                results.append({"status": status, "order": shown})
                 continue
             except Unavailable as error:  # each further one would wait as long
                 unavailable = error
@@ -145,7 +148,8 @@ def list_orders(query: Annotated[OrderQuery, Query()], access: Authorised) -> JS
     )
     shown = found[: query.limit]
     last = (shown[-1].created_at, shown[-1].id) if len(found) > query.limit else None
-    return JSONResponse(page([order_document(order) for order in shown], last))
+    served = access.services.observations.served_to(order.id for order in shown)
+    return JSONResponse(page([order_document(order, served.get(order.id)) for order in shown], last))
 
 
 @router.get(
@@ -154,8 +158,8 @@ def list_orders(query: Annotated[OrderQuery, Query()], access: Authorised) -> JS
     responses=answers({200: "the order"}, "Order", EXAMPLE_ANSWER, 404),
 )
 def show_order(id: str, access: Authorised) -> JSONResponse:
-    """The order as it is now, each step with its status."""
-    return JSONResponse(order_document(access.order(id)))
+    """The order as it is now, each step with its status and the devices whose worklist it was on."""
+    return JSONResponse(_shown(access.services, access.order(id)))
 
 
 @router.post(
@@ -166,4 +170,8 @@ def show_order(id: str, access: Authorised) -> JSONResponse:
 def cancel_order(id: str, access: Authorised) -> JSONResponse:
     """Possible until a device has begun a step; cancelling twice is fine."""
     access.order(id)
-    return JSONResponse(order_document(access.services.orders.cancel(id, access.actor)))
+    return JSONResponse(_shown(access.services, access.services.orders.cancel(id, access.actor)))
+
+
+def _shown(services: Services, order: Order) -> dict[str, Any]:
+    return order_document(order, services.observations.served_to([order.id]).get(order.id))
