@@ -10,6 +10,7 @@ import platform
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -192,10 +193,12 @@ def options() -> argparse.Namespace:
 def run_part(name: str, numbers: Numbers) -> tuple[str, bool]:
     """Run one part; return its line of the table and whether all was well."""
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+    # What a part that failed left behind may still be written to.
+    with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as folder:
         try:
             line, lost = PARTS[name](numbers, Path(folder)), "0"
         except Exception as error:
+            traceback.print_exc()
             line, lost = Line(name, "FAILED", "-"), " ".join(str(error).split())[:200].replace("|", "/")
     row = (
         line.fault,
