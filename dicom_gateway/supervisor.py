@@ -35,7 +35,7 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
 HEALTHY_AFTER_SECONDS = 60.0
 STOP_SECONDS = 35.0
-NICENESS = {"dicom": 0, "intake": 5, "web": 5, "worker": 10}  # devices come before pages, pages before thumbnails
+NICENESS = {"dicom": 0, "intake": 1, "web": 2, "worker": 4}  # devices come before pages, pages before thumbnails
 
 
 @dataclass

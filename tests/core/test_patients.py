@@ -57,7 +57,9 @@ def test_an_update_changes_what_it_names(named: tuple[str, ...], news: Any, chan
 
 
 @pytest.mark.parametrize(
-    ("named", "field"), [({"name"}, "patient.name"), ({"colour", "sex"}, "patient.colour")], ids=str
+    ("named", "field"),
+    [({"name"}, "patient.name"), ({"colour", "sex"}, "patient.colour")],
+    ids=["a name is needed", "no such field"],
 )
 def test_an_update_that_cannot_be(named: set[str], field: str) -> None:
     with pytest.raises(InvalidValue) as refused:

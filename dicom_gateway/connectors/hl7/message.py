@@ -134,6 +134,7 @@ def read_message(raw: bytes, default_charset: str = "") -> Message:
         remarks.append("a line that is no segment was read as the rest of the one before")
     if any(line.startswith("MSH") for line in mended[1:]):
         raise Hl7Error("a second MSH segment: send one message at a time, or a batch (BHS)", SEGMENT_SEQUENCE, "MSH^2")
+    mended[0] = _declaring(mended[0], header.separators)
     return Message(header, tuple(_segments(mended)), tuple(remarks))
 
 
@@ -163,7 +164,7 @@ def _separators(line: str) -> Separators:
     declared = line[4:].split(sign, 1)[0][:4]  # a fifth, of HL7 2.7, says that a value was cut
     usual = Separators()
     found = Separators(sign, *declared, *usual[1 + len(declared) :])
-    if len(set(found)) < len(found) or any(one.isalnum() or one.isspace() for one in found):
+    if not declared or len(set(found)) < len(found) or any(one.isalnum() or one.isspace() for one in found):
         raise Hl7Error("MSH-1 and MSH-2 must be different signs, as in MSH|^~\\&|", SEGMENT_SEQUENCE, "MSH^1^2", AR)
     return found
 
@@ -206,6 +207,11 @@ def _mended(lines: Sequence[str], separators: Separators) -> list[str]:
         elif line.strip():
             mended[-1] += f"\n{line}"
     return mended
+
+
+def _declaring(line: str, separators: Separators) -> str:
+    """Return MSH with all four signs of MSH-2, which python-hl7 needs."""
+    return separators.field.join(["MSH", separators.encoding, *line.split(separators.field)[2:]])
 
 
 def _segments(lines: Sequence[str]) -> Iterator[Segment]:

@@ -78,6 +78,10 @@ class Running:
         self.clients.append(client)
         return client
 
+    def idle(self) -> int:
+        """Return how many connections wait for a message."""
+        return sum(held.idle_since is not None for held in list(self.server._room._open))
+
     def end(self) -> None:
         self.desk.go_on.set()
         for client in self.clients:
@@ -249,8 +253,10 @@ def test_a_connection_too_many_takes_the_place_of_the_longest_idle(run: Callable
         clients.append(running.connect())
         clients[-1].sendall(framed(b"%d" % number))
         answers(clients[-1])
+        wait_for(lambda number=number: running.idle() == number + 1)
     clients[0].sendall(framed(b"again"))
     answers(clients[0])
+    wait_for(lambda: running.idle() == 3)
     late = running.connect()
     late.sendall(framed(b"late"))
     assert answers(late) == [b"MSA|AA|late"]
