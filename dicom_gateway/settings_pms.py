@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from dicom_gateway.connectors.hl7.charsets import codec_of
-from dicom_gateway.connectors.hl7.client import Tls
 from dicom_gateway.connectors.hl7.outgoing import Header
 from dicom_gateway.connectors.hl7.template import load_template
 from dicom_gateway.core.envelope import EventType
@@ -33,6 +32,9 @@ from dicom_gateway.settings_values import (
     fits,
     refuse,
 )
+
+if TYPE_CHECKING:
+    from dicom_gateway.connectors.hl7.client import Tls
 
 AnswerSeconds = Annotated[int, Whole, Field(ge=1, le=60)]  # with connecting less than the lease of a delivery
 TemplateName = Annotated[
@@ -188,8 +190,10 @@ class PmsSettings(Section):
         character_set = self.character_set or UNICODE
         return Header(names, character_set, codec_of(character_set), self.enhanced)
 
-    def trust(self) -> Tls | None:
+    def trust(self) -> "Tls | None":
         """Return how HL7 over TLS is spoken; None without TLS."""
+        from dicom_gateway.connectors.hl7.client import Tls  # with it comes httpx, which only who sends needs
+
         return Tls(self.tls_ca, self.tls_certificate, self.tls_key) if self.tls else None
 
     def relative_to(self, folder: Path) -> Self:
