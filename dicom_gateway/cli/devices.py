@@ -26,6 +26,7 @@ from dicom_gateway.storage.admission import Taken
 
 _LEFT_OUT = "left out"
 _NO_MODALITY = "such a device gets only steps that name it: dicom-gateway devices edit AET --modality ..."
+_ALIKE = "if they are one, correct the AE title at the device instead"
 _NOTHING = {"allowed_from": "any address", "host": "not known", "port": "not known"}
 _WHERE = {Origin.FILE: "gateway.toml", Origin.DATABASE: "here"}
 
@@ -247,6 +248,8 @@ def unknown(context: click.Context, as_json: bool) -> None:
 def approve(context: click.Context, ae_title: str, allowed_from: tuple[str, ...], modalities: tuple[str, ...]) -> None:
     """Let in a device that was refused; `devices unknown` lists them."""
     with opened(context) as gateway:
+        for alike in _alike(gateway, ae_title.strip()):
+            click.echo(f"there is a device {alike}, which differs from {ae_title} in capitals only: {_ALIKE}", err=True)
         try:
             device = gateway.admission.approve(ae_title, operator(), allowed_from, modalities)
         except InvalidDocument as error:
@@ -257,6 +260,11 @@ def approve(context: click.Context, ae_title: str, allowed_from: tuple[str, ...]
     click.echo(f"approved {device.ae_title} from {networks}")
     if not device.modalities:
         click.echo(f"without a modality: {device.ae_title}; {_NO_MODALITY}", err=True)
+
+
+def _alike(gateway: Gateway, ae_title: str) -> list[str]:
+    found = [device.ae_title for device in gateway.device_store.all()]
+    return [] if ae_title in found else [one for one in found if one.casefold() == ae_title.casefold()]
 
 
 @devices.command("sheet")

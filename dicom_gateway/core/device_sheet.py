@@ -73,10 +73,8 @@ def _services(device: Device) -> Iterator[dict[str, Any]]:
 
 def _keys(device: Device) -> Iterator[dict[str, str]]:
     yield _key("ScheduledStationAETitle", device.ae_title)
-    if device.station_names:
-        yield _key("ScheduledStationName", device.station_names[0])
-    for modality in device.modalities:
-        yield _key("Modality", modality)
+    if len(device.modalities) == 1:  # a console takes one value; the station alone finds the steps of several
+        yield _key("Modality", device.modalities[0])
     yield _key("ScheduledProcedureStepStartDate", _TODAY)
 
 

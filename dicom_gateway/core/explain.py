@@ -3,16 +3,17 @@
 Theory of operation. RULES are asked in their order: what keeps the device from asking at all. Else each query that is
 kept gets a verdict of its own by OF_A_QUERY, and one of them decides: the best of those that were asked within a
 quarter of an hour of the last one. Queries that look for somebody else are passed over as long as there are others.
+If it found the step and a later one of them did not, both are told.
 Weak spot: what a query found is not kept but for the steps served, so the order is compared as it is now.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from dicom_gateway.core.devices import Device, Service
-from dicom_gateway.core.explain_keys import KeyResult
+from dicom_gateway.core.explain_keys import WORDS, KeyResult
 from dicom_gateway.core.habits import ServiceUsed
 from dicom_gateway.core.local_time import SECOND
 from dicom_gateway.core.model import ScheduledStep
@@ -86,7 +87,8 @@ class Observed:
     """What is known of a step and a device. `refusal`: why the device may not associate, from where it called last;
     `used`: services it used, with the last time; `served`: first and last time that the step went to it, or None;
     `changed_at`: when the order was changed last, `is_changed` whether it was since it came; `not_before`: steps of
-    earlier days (YYYYMMDD) are left out; `when` writes an instant for a person, local, the day first (YYYY-MM-DD)."""
+    earlier days (YYYYMMDD) are left out; `when` writes an instant for a person, local, YYYY-MM-DD HH:MM
+    first; `alike`: a device whose AE title differs in capitals only, or ""."""
 
     step: ScheduledStep
     device: Device
@@ -100,6 +102,7 @@ class Observed:
     not_before: str
     max_answers: int
     when: Callable[[int], str]
+    alike: str = ""
 
 
 def explain_step(observed: Observed) -> tuple[Verdict, list[Verdict]]:
@@ -108,16 +111,53 @@ def explain_step(observed: Observed) -> tuple[Verdict, list[Verdict]]:
     for rule in RULES:
         verdict = rule(observed)
         if verdict is not None:
-            return verdict, of_queries
+            return _with_alike(observed, verdict), of_queries
     return _deciding(observed, of_queries), of_queries
 
 
+def _with_alike(observed: Observed, verdict: Verdict) -> Verdict:
+    if not observed.alike or verdict.why not in (Why.UNKNOWN_DEVICE, Why.NEVER_SEEN):
+        return verdict
+    reason = f"there is a device {observed.alike}, which differs in capitals only; {verdict.reason}"
+    return Verdict(verdict.why, reason, f"ask about {observed.alike}, or correct the AE title at the device to that")
+
+
 def _deciding(observed: Observed, verdicts: list[Verdict]) -> Verdict:
-    pairs = list(zip(observed.queries, verdicts, strict=True))
-    pairs = [pair for pair in pairs if not _is_for_another(pair[0])] or pairs
+    every = list(zip(observed.queries, verdicts, strict=True))
+    pairs = [pair for pair in every if not _is_for_another(pair[0])] or every
     last = max(asked.at for asked, _ in pairs)
     together = [pair for pair in pairs if last - pair[0].at <= TOGETHER]
-    return min(together, key=lambda pair: (_RANK.get(pair[1].why, 2), _failed(pair[0]), -pair[0].at))[1]
+    asked, verdict = min(together, key=lambda pair: (_RANK.get(pair[1].why, 2), _failed(pair[0]), -pair[0].at))
+    if verdict.why is Why.ON_IT:
+        return _with_newest(observed, verdict, asked.at, every)
+    return _of_another(observed, asked, verdict) if _is_for_another(asked) else verdict
+
+
+def _with_newest(observed: Observed, verdict: Verdict, at: int, pairs: list[tuple[Asked, Verdict]]) -> Verdict:
+    """Return the verdict that a step is on it, with what is the matter with the newest query if that missed it."""
+    newest, its = max(pairs, key=lambda pair: pair[0].at)
+    if its.why is Why.ON_IT or not 0 < newest.at - at <= TOGETHER:
+        return verdict
+    its = _of_query(replace(observed, served=None), newest)  # when it was served is said already
+    reason = f"{verdict.reason}; its last query of {observed.when(newest.at)[11:16]} did not find it: {its.reason}"
+    return Verdict(Why.ON_IT, reason, its.action)
+
+
+def _of_another(observed: Observed, asked: Asked, verdict: Verdict) -> Verdict:
+    """Return the verdict where every query that is kept looks for somebody; the step's stations go first."""
+    if verdict.why not in (Why.KEYS, Why.CHARACTER_SET):
+        return verdict
+    reason = f"every query that is kept looks for somebody, none finds this one: {verdict.reason}"
+    stations, ae_title = observed.step.station_ae_titles, observed.device.ae_title
+    is_said = any(key.key == _STATION and not key.matched for key in asked.keys)
+    if not stations or ae_title in stations or is_said:
+        return replace(verdict, reason=reason)
+    return Verdict(
+        verdict.why, f"the step is for {' or '.join(stations)}, not for {ae_title}; {reason}", WORDS[_STATION].action
+    )
+
+
+_STATION: Final = "ScheduledStationAETitle"
 
 
 _RANK: Final = {Why.ON_IT: 0, Why.ASKED_BEFORE: 1}

@@ -6,11 +6,18 @@ core.matching decides; this says it in words (PS3.4 C.2.2.2, K.2.2.1.1). The wor
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from pydicom import Dataset
+from pydicom.datadict import keyword_for_tag
+from pydicom.sequence import Sequence
 
 from dicom_gateway.core.attributes import Attribute
+from dicom_gateway.core.habits import OF_A_PERSON
 from dicom_gateway.core.identifiers import printable
 from dicom_gateway.core.matching import Level, Query
+from dicom_gateway.core.transliteration import transliterated
 from dicom_gateway.core.worklist_item import Readable
 from dicom_gateway.core.worklist_keys import fold, is_wildcard, name_index
 
@@ -38,6 +45,7 @@ _OTHERWISE: Final = Words(
     "the order has none",
     "clear this key at the device, or send the order with this value",
 )
+_BY_ID: Final = "ask by patient id, or set the device to UTF-8 (ISO_IR 192)"
 _IDENTIFIER: Final = "type the value as the order has it, or leave the field empty at the device"
 WORDS: Final[Mapping[str, Words]] = {
     "ScheduledStationAETitle": Words(
@@ -82,20 +90,6 @@ WORDS: Final[Mapping[str, Words]] = {
         "asks by accession number {asked}", "the order has {has}", "the order has none", _IDENTIFIER
     ),
 }
-_OF_A_PERSON: Final = frozenset(
-    {
-        "PatientID",
-        "PatientName",
-        "PatientBirthDate",
-        "AccessionNumber",
-        "RequestedProcedureID",
-        "ScheduledProcedureStepID",
-        "StudyInstanceUID",
-        "PlacerOrderNumberImagingServiceRequest",
-        "FillerOrderNumberImagingServiceRequest",
-        "AdmissionID",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,33 +107,51 @@ class KeyResult:
     uncarried: bool = False  # the character set of the query is the reason
 
 
-def compare(query: Query, item: Readable, character_set: str = "", carries: Carries = str.isascii) -> list[KeyResult]:
+def compare(
+    query: Query, item: Readable, character_set: str = "", carries: Carries = str.isascii,
+    raw: Mapping[str, str] = MappingProxyType({}),
+) -> list[KeyResult]:  # fmt: skip
     """Return each key of the query that narrows, the keys of the step first. `character_set` is how the query names
-    its own, `carries` what that can."""
-    found = list(_results(query.root, item, "", _Set(character_set or "ASCII", carries)))
+    its own, `carries` what that can; `raw`: what `raw_texts` gives of its identifier."""
+    found = list(_results(query.root, item, "", _Sent(character_set or "ASCII", carries, raw)))
     return sorted(found, key=lambda result: result.key not in WORDS)
 
 
-class _Set(NamedTuple):
-    name: str
+def raw_texts(identifier: Dataset) -> dict[str, str]:
+    """Return, printable, what stands in the keys of an identifier and of its step, by keyword, readable or not."""
+    found: dict[str, str] = {}
+    for tag in identifier.keys():
+        keyword = keyword_for_tag(tag)
+        value: Any = identifier.get_item(tag).value
+        if isinstance(value, Sequence):
+            found |= raw_texts(value[0]) if keyword == _STEP and value else {}
+        elif value:
+            text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+            found[keyword] = printable(text.strip(" \0"), 64)
+    return found
+
+
+class _Sent(NamedTuple):
+    name: str  # of the character set
     carries: Carries
+    raw: Mapping[str, str]
 
 
-def _results(level: Level, item: Readable, path: str, characters: _Set) -> Iterator[KeyResult]:
+def _results(level: Level, item: Readable, path: str, sent: _Sent) -> Iterator[KeyResult]:
     rows = {int(row.tag): row for row in level.asked}
     for tag, test in level.tests.items():
         row = rows[tag]
         if row.keyword == _STEP:
             for step in item.items(row):
-                yield from _results(level.levels[tag], step, path, characters)
+                yield from _results(level.levels[tag], step, path, sent)
         elif row.vr == "SQ":
             yield _of_sequence(level.levels[tag], row, item, test(item))
         else:
-            yield _of_value(level, row, item, path, characters, test(item))
+            yield _of_value(level, row, item, path, sent, test(item))
 
 
 def _of_value(
-    level: Level, row: Attribute, item: Readable, path: str, characters: _Set, matched: bool
+    level: Level, row: Attribute, item: Readable, path: str, sent: _Sent, matched: bool
 ) -> KeyResult:  # fmt: skip
     key = f"{path}{row.keyword}"
     values, texts = level.values.get(row.tag, []), item.texts(row)
@@ -147,17 +159,20 @@ def _of_value(
     if row.keyword == _DATE and _is_one_period(level):
         asked, has = _period(level, item)
     if matched:
-        return KeyResult(key, True, asked, has, of_a_person=row.keyword in _OF_A_PERSON)
+        return KeyResult(key, True, asked, has, of_a_person=row.keyword in OF_A_PERSON)
     words = WORDS.get(row.keyword, _OTHERWISE)
     if not values:
-        reason = f"{key} cannot be read, so it finds nothing"
-        return KeyResult(key, False, "", has, reason, "correct this key at the device, or leave it empty")
-    uncarried = row.vr == "PN" and any(not characters.carries(name_index(text)) for text in texts)
-    hint = f"; it was asked in {characters.name}, which cannot carry it" if uncarried else _hint(row, values, texts)
+        raw = sent.raw.get(row.keyword, "")
+        said = f"{words.asks.format(key=key, asked=raw)}, which" if raw else key
+        reason = f"{said} cannot be read, so it finds nothing"
+        return KeyResult(key, False, raw, has, reason, "correct this key at the device, or leave it empty")
+    uncarried = row.vr == "PN" and any(not sent.carries(name_index(text)) for text in texts)
+    hint = f"; it was asked in {sent.name}, which cannot carry it" if uncarried else _hint(row, values, texts)
     said = words.asks.format(key=key, asked=asked)
     reason = f"{said}, {words.has.format(has=has) if texts else words.lacks}{hint}"
-    action = "set the device to UTF-8 (ISO_IR 192), or ask by something else" if uncarried else words.action
-    return KeyResult(key, False, asked, has, reason, action, row.keyword in _OF_A_PERSON, uncarried)
+    is_shown_otherwise = any(_is_as_shown(row, key, text) for key in values for text in texts)
+    action = _BY_ID if uncarried or is_shown_otherwise else words.action
+    return KeyResult(key, False, asked, has, reason, action, row.keyword in OF_A_PERSON, uncarried)
 
 
 def _of_sequence(level: Level, row: Attribute, item: Readable, matched: bool) -> KeyResult:
@@ -246,8 +261,26 @@ def _only_a_part(row: Attribute, key: str, text: str) -> bool:
     return row.vr in ("LO", "SH", "PN", "AE") and not is_wildcard(row.vr, key) and fold(key) in fold(text)
 
 
+def _later_part(row: Attribute, key: str, text: str) -> bool:
+    part, name = fold(key).strip("*"), fold(text)
+    return row.vr == "PN" and not key.startswith("*") and bool(part) and part in name and not name.startswith(part)
+
+
+def _blank_for_caret(row: Attribute, key: str, text: str) -> bool:
+    part, name = fold(key).strip("* "), fold(text)
+    return row.vr == "PN" and " " in part and part not in name and part in name.replace("^", " ")
+
+
+def _is_as_shown(row: Attribute, key: str, text: str) -> bool:
+    """Say whether a key is what a device shows that got a name in ASCII letters."""
+    part = fold(key).strip("*")
+    is_name = row.vr == "PN" and bool(part and text) and part not in fold(text)
+    return is_name and part in fold(transliterated(text, "PN", str.isascii))
+
+
 def _spelt_out(row: Attribute, key: str, text: str) -> bool:
-    return row.vr == "PN" and _with_e(fold(key).rstrip("*")) in _with_e(text.casefold())
+    part = fold(key).strip("*")
+    return row.vr == "PN" and part not in fold(text) and _with_e(part) in _with_e(text.casefold())
 
 
 def _with_e(text: str) -> str:
@@ -265,6 +298,9 @@ _HINTS: Final = (
     (_only_capitals, "capitals count"),
     (_only_zeros, "leading zeros count"),
     (_only_a_part, "the whole value is compared; * stands for any characters"),
+    (_later_part, "begin with *: this is a later part of the name"),
+    (_blank_for_caret, "^ between the parts, no blank"),
+    (_is_as_shown, "so a device shows it that gets names transliterated; they are compared as ordered"),
     (_spelt_out, "accents do not count, but ue is not ü"),
     (_over_midnight, "a time alone never reaches over midnight"),
 )

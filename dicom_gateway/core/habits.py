@@ -1,7 +1,8 @@
 """What a device does, learnt from its requests: the keys that it asks, its character set, services and quirks.
 
 A habit is a kind and a name; how often and when it was seen stands beside it. A query has a shape: its identifier
-without the dates and times of the schedule (PS3.4 K.6.1.2.2), so that tomorrow's query is the same one.
+without the dates and times of the schedule (PS3.4 K.6.1.2.2) and without the values that name somebody, so that
+tomorrow's query, and the search for the next patient, is the same one.
 """
 
 import hashlib
@@ -26,6 +27,23 @@ _LEVEL_OF_STEP: Final = "ScheduledProcedureStepSequence"
 _OF_A_DAY: Final = frozenset(
     tag_for_keyword(keyword) for keyword in ("ScheduledProcedureStepStartDate", "ScheduledProcedureStepStartTime")
 )
+
+
+OF_A_PERSON: Final = frozenset(  # keys of which a query with a value looks for somebody
+    {
+        "PatientID",
+        "PatientName",
+        "PatientBirthDate",
+        "AccessionNumber",
+        "RequestedProcedureID",
+        "ScheduledProcedureStepID",
+        "StudyInstanceUID",
+        "PlacerOrderNumberImagingServiceRequest",
+        "FillerOrderNumberImagingServiceRequest",
+        "AdmissionID",
+    }
+)
+_VARYING: Final = _OF_A_DAY | frozenset(map(tag_for_keyword, OF_A_PERSON))
 
 
 class Habit(StrEnum):
@@ -96,7 +114,8 @@ def unreadable_query(raw: bytes) -> QueryFacts:
 
 
 def shape_of(identifier: Dataset) -> str:
-    """Return the shape of an identifier: two that differ only in dates and times of the schedule have the same."""
+    """Return the shape of an identifier: two that differ only in dates and times of the schedule, or in
+    whom they look for, have the same."""
     return _digest(repr(list(_pieces(identifier))).encode("utf-8", "backslashreplace"))
 
 
@@ -112,7 +131,7 @@ def _pieces(data_set: Dataset) -> Iterator[tuple[int, object]]:
         if isinstance(value, Sequence):
             yield int(tag), [list(_pieces(item)) for item in value]
         else:
-            yield int(tag), bool(value) if tag in _OF_A_DAY else value
+            yield int(tag), bool(value) if tag in _VARYING else value
 
 
 def _keys(level: Level, path: str = "") -> Iterator[Fact]:

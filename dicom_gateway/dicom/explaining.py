@@ -14,9 +14,9 @@ from dicom_gateway.core.animal_names import as_named
 from dicom_gateway.core.character_set_choice import choice_of
 from dicom_gateway.core.character_sets import known, repertoire
 from dicom_gateway.core.devices import Device, Devices
-from dicom_gateway.core.explain import OUT_OF_RESOURCES, Asked, Attempt, Observed, explain_step
+from dicom_gateway.core.explain import OUT_OF_RESOURCES, UNKNOWN, Asked, Attempt, Observed, explain_step
 from dicom_gateway.core.explain_answer import step_document
-from dicom_gateway.core.explain_keys import compare
+from dicom_gateway.core.explain_keys import compare, raw_texts
 from dicom_gateway.core.habits import Habit
 from dicom_gateway.core.local_time import local_now
 from dicom_gateway.core.matching import Query, compile_query
@@ -39,12 +39,14 @@ class _Read:
         self.kept = kept
         self.query: Query | None = None
         self.terms: tuple[str, ...] = ()
+        self.raw: dict[str, str] = {}
         self.too_many = False
         self.unencodable = ""
         try:
             request = read_request(BytesIO(kept.identifier), kept.transfer_syntax_uid)
             self.query = compile_query(request.data_set)
             self.terms = request.character_set
+            self.raw = raw_texts(request.data_set)
         except Exception:  # whatever a library makes of garbage: the verdict says that it cannot be read
             self.query = None
 
@@ -99,6 +101,7 @@ class Explainer:
                     not_before=self._not_before(),
                     max_answers=self._max_answers,
                     when=self._when,
+                    alike=_alike(devices, ae_title, step),
                 )
 
     def _asked(
@@ -108,7 +111,7 @@ class Explainer:
         if query is None:
             return Asked(kept.at, kept.address, kept.status, kept.answers, kept.times, readable=False)
         item = _values(device, order, procedure, step)
-        keys = tuple(compare(query, item, " and ".join(filter(None, read.terms)), read.carries))
+        keys = tuple(compare(query, item, " and ".join(filter(None, read.terms)), read.carries, read.raw))
         return Asked(
             kept.at,
             kept.address,
@@ -175,7 +178,14 @@ class Explainer:
 def _refusal(devices: Devices, ae_title: str, address: str) -> str:
     """Return why a device may not associate; without an address only whether it is known counts."""
     refusal = devices.refusal(ae_title, address)
-    return refusal if address or refusal == "unknown device" else ""
+    return refusal if address or refusal == UNKNOWN else ""
+
+
+def _alike(devices: Devices, ae_title: str, step: ScheduledStep) -> str:
+    """Return a device of the step's stations or modality whose AE title differs in capitals only; "" without one."""
+    named = [station for station in step.station_ae_titles if devices.refusal(station, "") != UNKNOWN]
+    found = [*named, *devices.stations_of(step.modality)]
+    return next((one for one in found if one != ae_title and one.casefold() == ae_title.casefold()), "")
 
 
 def _values(device: Device, order: Order, procedure: RequestedProcedure, step: ScheduledStep) -> ElementValues:

@@ -15,7 +15,7 @@ from dicom_gateway.errors import NotFound
 from dicom_gateway.storage.database import Database
 from dicom_gateway.storage.observation_tables import DeviceHabitRow, DeviceQueryRow, ServedStepRow
 from dicom_gateway.storage.prepared import Statement, given, several
-from dicom_gateway.storage.tables import OrderRow
+from dicom_gateway.storage.tables import OrderRow, UnknownDeviceRow
 from dicom_gateway.storage.worklist import StepVersion
 
 _SERVED = Statement(
@@ -34,6 +34,9 @@ _HABITS = Statement(
     .order_by(DeviceHabitRow.kind, DeviceHabitRow.name)
 )
 _CHANGED_AT = Statement(OrderRow.select(OrderRow.changed_at).where(OrderRow.id == given("order_id")))
+_REFUSED = Statement(
+    UnknownDeviceRow.select(UnknownDeviceRow.ae_title).where(UnknownDeviceRow.ae_title == given("ae_title")).limit(1)
+)
 
 
 class WorklistAsked(NamedTuple):
@@ -114,7 +117,7 @@ class ObservationStore:
         """Return the habits of a device as the API shows them; raises NotFound for one that was never seen."""
         habits = self.habits_of(ae_title)
         if not habits:
-            raise NotFound(f"nothing is known of a device {printable(ae_title, 16)}: it was never seen")
+            raise NotFound(f"nothing is known of a device {printable(ae_title, 16)}: {self._why_unknown(ae_title)}")
         queries = [
             {
                 "at": iso_utc(one.at),
@@ -127,6 +130,10 @@ class ObservationStore:
             for one in self.queries_of(ae_title)
         ]
         return habits_document(ae_title, habits, queries)
+
+    def _why_unknown(self, ae_title: str) -> str:
+        refused = self._database.read(lambda tx: tx.value(_REFUSED, ae_title=ae_title))
+        return "it was never seen" if refused is None else "it was refused; see devices unknown"
 
     def served_to(self, order_ids: Iterable[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:
         """Return by order id and step id which devices a step went to, as the API shows them."""

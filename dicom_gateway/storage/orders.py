@@ -70,12 +70,20 @@ class OrderStore:
         """
         return self.save_all([incoming], actor)[0]
 
-    def save_all(self, incoming: Sequence[Order], actor: Actor) -> list[tuple[Order, bool]]:
-        """Keep several orders, all of them or, when one cannot be kept, none; as `save` does."""
-        now, stations = self._clock(), self._devices()
-        return self._database.write(lambda tx: [self._save(tx, one, stations, now, actor) for one in incoming])
+    def save_all(self, incoming: Sequence[Order], actor: Actor, *, again: bool = False) -> list[tuple[Order, bool]]:
+        """Keep several orders, all of them or, when one cannot be kept, none; as `save` does. With `again` the same
+        order once more orders what was cancelled again."""
+        stations = self._devices()
+        now = self._clock()
 
-    def _save(self, tx: Transaction, incoming: Order, stations: Stations, now: int, actor: Actor) -> tuple[Order, bool]:
+        def run(tx: Transaction) -> list[tuple[Order, bool]]:
+            return [self._save(tx, one, stations, now, actor, again) for one in incoming]
+
+        return self._database.write(run)
+
+    def _save(
+        self, tx: Transaction, incoming: Order, stations: Stations, now: int, actor: Actor, again: bool
+    ) -> tuple[Order, bool]:
         stored = order_rows.by_number(tx, incoming.source, incoming.placer_order_number)
         minter = Minter(
             self._random_bits,
@@ -85,7 +93,7 @@ class OrderStore:
         )
         known = patient_rows.as_now(tx, stored) if stored else None
         sent, merges = patient_rows.as_sent(tx, incoming, known)
-        order = place(sent, known, minter, stations, now)
+        order = place(sent, known, minter, stations, now, again=again)
         if stored and order is known:
             return stored, False
         _refuse_foreign(tx, order)
@@ -106,33 +114,42 @@ class OrderStore:
             try:
                 cancelled = cancel(order)
             except IllegalTransition as refusal:
-                record(tx, now, actor, "cancel refused", f"order {order_id}", str(refusal))
-                self._outbox.emit(tx, Event(EventType.ORDER_CANCEL_REFUSED, now, order))
-                return refusal
+                return self._refused(tx, order, refusal, now, actor)
             if cancelled is not order:
                 order_rows.change(tx, self._outbox, order, cancelled, now, actor, "order cancelled")
             return cancelled
 
-        result = self._database.write(run)
-        if isinstance(result, IllegalTransition):
-            raise result
-        return result
+        return _kept(self._database.write(run))
+
+    def _refused(
+        self, tx: Transaction, order: Order, refusal: IllegalTransition, now: int, actor: Actor
+    ) -> IllegalTransition:
+        """Keep and tell that an order was not called off; raising would undo that."""
+        record(tx, now, actor, "cancel refused", f"order {order.id}", str(refusal))
+        self._outbox.emit(tx, Event(EventType.ORDER_CANCEL_REFUSED, now, order))
+        return refusal
 
     def end(self, order_id: str, event: StepEvent, actor: Actor) -> Order:
         """End an order because its PMS says that it is done or given up (COMPLETE_ORDER, DISCONTINUE_ORDER); the same
-        again does nothing. Raises NotFound, or IllegalTransition when a step does not allow it."""
+        again does nothing. Raises NotFound, or IllegalTransition when a step does not allow it; the PMS is told what
+        could not be given up."""
         now = self._clock()
 
-        def run(tx: Transaction) -> Order:
+        def run(tx: Transaction) -> Order | IllegalTransition:
             order = order_rows.load(tx, order_id)
             if order is None:
                 raise NotFound(f"no order {order_id}")
-            ended = end(order, event)
+            try:
+                ended = end(order, event)
+            except IllegalTransition as refusal:
+                if event is not StepEvent.DISCONTINUE_ORDER:
+                    raise
+                return self._refused(tx, order, refusal, now, actor)
             if ended is not order:
                 order_rows.change(tx, self._outbox, order, ended, now, actor, event.value)
             return ended
 
-        return self._database.write(run)
+        return _kept(self._database.write(run))
 
     def get(self, order_id: str) -> Order:
         """Return an order; raises NotFound."""
@@ -154,6 +171,12 @@ class OrderStore:
     def by_status(self) -> dict[str, int]:
         """Return how many orders stand at each status."""
         return self._database.read(order_rows.orders_by_status)
+
+
+def _kept(result: Order | IllegalTransition) -> Order:
+    if isinstance(result, IllegalTransition):
+        raise result
+    return result
 
 
 def _what_changed(before: Order, after: Order) -> str:

@@ -242,6 +242,16 @@ def test_who_was_refused_is_listed_and_approved(program: Make) -> None:
     assert "--from: is not an IP network" in said(gateway, "devices", "approve", "BAD", "--from", "x", code=2)
 
 
+def test_one_that_differs_in_capitals_is_named(program: Make) -> None:
+    gateway = program(DX1)
+    refuse(gateway, "dx1")
+    assert "there is a device DX1, which differs from dx1 in capitals only" in run(
+        gateway, "devices", "approve", "dx1"
+    ).stderr  # fmt: skip
+    refuse(gateway, "NEW")
+    assert "capitals" not in run(gateway, "devices", "approve", "NEW").stderr
+
+
 def test_sheet(program: Make) -> None:
     gateway = program(DX1)
     page = said(gateway, "devices", "sheet", "DX1")

@@ -24,8 +24,6 @@ def test_the_page() -> None:
         "  or, with TLS, port            2762, with a certificate of the device",
         "  Verification (C-ECHO)         yes  the console's test of the connection",
         "  (0040,0001) Scheduled Station AE Title              Pano 1",
-        "  (0040,0010) Scheduled Station Name                  Room 2",
-        "  (0008,0060) Modality                                DX",
         "  (0040,0002) Scheduled Procedure Step Start Date     today",
         "  - The device must call itself Pano 1, spelt exactly so: capitals count.",
         "  - It may call from 192.168.1.21 only.",
@@ -33,6 +31,13 @@ def test_the_page() -> None:
         assert line in page.splitlines()
     assert page.count(" yes  ") == 4
     assert max(map(len, page.splitlines())) <= 96
+
+
+@pytest.mark.parametrize(("modalities", "values"), [(("PX",), ["PX"]), (("PX", "DX"), []), ((), [])])
+def test_keys_that_hide_no_step_of_its_own(modalities: tuple[str, ...], values: list[str]) -> None:
+    keys = sheet_document(replace(DEVICE, modalities=modalities), PLACE)["worklist_keys"]
+    assert [key["value"] for key in keys if key["name"] == "Modality"] == values
+    assert "Scheduled Station Name" not in [key["name"] for key in keys]
 
 
 def test_the_document() -> None:

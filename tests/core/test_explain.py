@@ -10,7 +10,7 @@ from pydicom.sequence import Sequence as Items
 
 from dicom_gateway.core.devices import Device
 from dicom_gateway.core.explain import TOGETHER, Asked, Observed, Why, explain_step
-from dicom_gateway.core.explain_keys import KeyResult, compare
+from dicom_gateway.core.explain_keys import KeyResult, compare, raw_texts
 from dicom_gateway.core.local_time import SECOND, from_instant
 from dicom_gateway.core.matching import compile_query
 from dicom_gateway.core.model import Order, Patient, RequestedProcedure, ScheduledStep
@@ -73,6 +73,46 @@ def test_which_query_decides(queries: tuple[Asked, ...], why: Why, words: str) -
     assert len(of_queries) == len(queries)
 
 
+@pytest.mark.parametrize(
+    ("newest", "words", "action"),
+    [
+        (asked(2, DIFFERS), f"; its last query of 10:02 did not find it: {DIFFERS.reason}", DIFFERS.action),
+        (asked(2, SOMEBODY), f"; its last query of 10:02 did not find it: {SOMEBODY.reason}", SOMEBODY.action),
+        (asked(2, MATCHES), "", ""),
+        (asked(60, SOMEBODY), "", ""),
+        (asked(-2, DIFFERS), "", ""),
+    ],
+    ids=["another modality", "somebody else", "found again", "much later", "earlier"],
+)
+def test_a_step_that_the_newest_query_missed(newest: Asked, words: str, action: str) -> None:
+    shown = 2 if newest.keys == (MATCHES,) else 0
+    verdict, _ = explain_step(observed(newest, asked(0, MATCHES)))
+    served = f"is on it: served at 2026-11-23 10:0{shown}"
+    assert (verdict.why, verdict.reason, verdict.action) == (Why.ON_IT, served + words, action)
+    known = explain_step(observed(newest, asked(0, MATCHES), served=(AT, AT)))[0]
+    assert "it was served until" not in known.reason
+
+
+def test_where_only_searches_for_somebody_are_left() -> None:
+    verdict, _ = explain_step(observed(asked(0, SOMEBODY)))
+    only = f"every query that is kept looks for somebody, none finds this one: {SOMEBODY.reason}"
+    assert (verdict.why, verdict.reason, verdict.action) == (Why.KEYS, only, "type")
+    elsewhere, _ = explain_step(observed(asked(0, SOMEBODY), device=Device("CT1")))
+    assert elsewhere.reason == f"the step is for DX1 or DX2, not for CT1; {only}"
+    assert elsewhere.action.startswith("send the order with this station")
+    both, _ = explain_step(observed(asked(0, STATION, SOMEBODY), device=Device("CT1")))
+    assert both.reason.startswith("every query") and STATION.reason in both.reason
+
+
+def test_a_device_that_differs_in_capitals_is_named_first() -> None:
+    never = {"used": {}, "device": Device("dx1")}
+    verdict, _ = explain_step(observed(**never, alike="DX1"))
+    assert verdict.why is Why.NEVER_SEEN
+    assert verdict.reason.startswith("there is a device DX1, which differs in capitals only; dx1 has never")
+    assert "DX1" in verdict.action
+    assert "capitals" not in explain_step(observed(**never))[0].reason
+
+
 def test_a_query_of_yesterday_is_asked_again() -> None:
     verdict, _ = explain_step(observed(asked(-24 * 60, YESTERDAY)))
     assert (verdict.why, verdict.action) == (Why.KEYS, "ask again: the last query was of 2026-11-22 10:00")
@@ -98,15 +138,15 @@ def test_a_step_that_was_served_before_it_changed_is_on_it() -> None:
     assert explain_step(observed(asked(0, MATCHES), served=(AT, AT), **changed))[0].why is Why.ON_IT
 
 
-def result(**keys: Any) -> KeyResult:
+def result(name: str = "Doe^Rex", **keys: Any) -> KeyResult:
     """Return what is said of the only key of a query."""
     query, step = Dataset(), Dataset()
     for keyword, value in keys.items():
         setattr(step if keyword.startswith("Scheduled") or keyword == "Modality" else query, keyword, value)
     query.ScheduledProcedureStepSequence = Items([step])
-    item = ItemValues(Item(ORDER, PROCEDURE, STEP))
+    item = ItemValues(Item(replace(ORDER, patient=Patient("0123", name)), PROCEDURE, STEP))
     compiled = compile_query(query)
-    (found,) = compare(compiled, item)
+    (found,) = compare(compiled, item, raw=raw_texts(query), carries=lambda text: True)
     assert found.matched is compiled.matches(item)
     return found
 
@@ -136,3 +176,25 @@ def test_how_a_key_is_spoken_of(keys: dict[str, Any], reason: str) -> None:
     found = result(**keys)
     assert (found.reason, found.matched) == (reason, not reason)
     assert bool(found.action) is not found.matched
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "hint"),
+    [
+        ("Müller^Rex", "Mueller*", " (accents do not count, but ue is not ü)"),
+        ("Müller^Rex", "Rex*", " (begin with *: this is a later part of the name)"),
+        ("Müller^Rex", "muller^rex^x*", ""),
+        ("Doe^Rex", "Doe Rex*", " (^ between the parts, no blank)"),
+        ("Doe^Rex", "Doe Rex", " (^ between the parts, no blank)"),
+        ("Doe^Rex", "Roe*", ""),
+        (
+            "Иванов^Rex",
+            "Ivanov*",
+            " (so a device shows it that gets names transliterated; they are compared as ordered)",
+        ),
+    ],
+)
+def test_hints_for_names(name: str, key: str, hint: str) -> None:
+    found = result(name, PatientName=key)
+    assert found.reason == f"asks by name {key}, the order has {name}{hint}"
+    assert found.action.startswith("ask by patient id") is ("transliterated" in hint)

@@ -212,7 +212,7 @@ MISTAKES = [
         "a key that cannot be read",
         asks(ScheduledProcedureStepStartDate="today"),
         "keys do not match",
-        ("ScheduledProcedureStepStartDate cannot be read, so it finds nothing",),
+        ("asks for today, which cannot be read, so it finds nothing",),
     ),
     Case(
         "a status that it has not",
@@ -388,7 +388,7 @@ def test_queries_for_somebody_else_say_nothing_about_this_patient(serve: Serve) 
     gateway.find(keys(PatientID="somebody else"))
     step = explained(gateway, order, "on it")
     wait_for(lambda: len(gateway.observations.queries_of("DX1")) == 2, "both queries")
-    step = explained(gateway, order, "on it")
+    step = explained(gateway, order, "on it", "did not find it: asks by PatientID somebody else")
     assert [query["why"] for query in step["queries"]] == ["keys do not match", "on it"]
 
 
@@ -397,3 +397,21 @@ def test_a_name_as_the_device_has_it(serve: Serve) -> None:
     order = gateway.add_order(species="Canine")
     gateway.find(keys(PatientName="Doe^*"))
     assert "the order has Rex^Doe" in explained(gateway, order, "keys do not match")["reason"]
+
+
+def test_searches_push_the_usual_query_not_out(serve: Serve) -> None:
+    gateway = serve()
+    order = gateway.add_order(modality="IO")
+    gateway.find(keys(Modality="DX"))
+    for number in range(9):
+        gateway.find(keys(PatientName=f"Other{number}*"))
+    explained(gateway, order, "keys do not match", "asks for modality DX, the step is IO")
+    wait_for(lambda: sum(one.times for one in gateway.observations.queries_of("DX1")) == 10, "every query")
+    assert len(gateway.observations.queries_of("DX1")) == 2
+    explained(gateway, order, "keys do not match", "asks for modality DX, the step is IO")
+
+
+def test_an_ae_title_in_other_capitals(serve: Serve) -> None:
+    gateway = serve(**device(ae_title="dx1"))
+    order = gateway.add_order(station_ae_titles=["dx1"])
+    explained(gateway, order, "unknown device", "there is a device dx1, which differs in capitals only")

@@ -121,12 +121,14 @@ SAME = [
     (keys(ScheduledProcedureStepStartDate="20261122"), keys(ScheduledProcedureStepStartDate=""), False),
     (keys(Modality="DX"), keys(Modality="IO"), False),
     (keys(Modality=""), keys(), False),
-    (keys(PatientID="1"), keys(PatientID="2"), False),
+    (keys(PatientID="1"), keys(PatientID="2"), True),
+    (keys(PatientName="Doe*"), keys(PatientName="Rex*"), True),
+    (keys(PatientID="1"), keys(PatientID=""), False),
 ]
 
 
 @pytest.mark.parametrize(("one", "other", "same"), SAME, ids=range(len(SAME)))
-def test_the_shape_of_a_query_leaves_its_dates_out(one: Dataset, other: Dataset, same: bool) -> None:
+def test_the_shape_of_a_query_leaves_dates_and_persons_out(one: Dataset, other: Dataset, same: bool) -> None:
     shapes = {facts_of_identifier(wire.encode(asked), EXPLICIT).shape for asked in (one, other)}
     assert (len(shapes) == 1) is same
 

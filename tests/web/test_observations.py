@@ -21,7 +21,7 @@ def test_an_order_that_is_not_on_it(world: Any, client: httpx.Client, order: dic
     world.asks(BY_PATIENT)
     (step,) = client.get(f"/api/v1/orders/{order['id']}/explain", params={"device": "DX1 "}).json()["steps"]
     assert (step["on_worklist"], step["why"]) == (False, "keys do not match")
-    assert step["reason"] == "asks by PatientID P-9, the order has P-78"
+    assert step["reason"].endswith("none finds this one: asks by PatientID P-9, the order has P-78")
     assert step["queries"][0]["address"] == "192.0.2.9"
 
 
@@ -70,3 +70,13 @@ def test_habits(world: Any, client: httpx.Client) -> None:
     }
     assert len(habits["queries"]) == 2
     assert client.get("/api/v1/devices/DX2/habits").status_code == 404
+
+
+def test_habits_of_a_device_that_was_refused(world: Any, client: httpx.Client) -> None:
+    assert client.get("/api/v1/devices/NEW/habits").json()["detail"].endswith("it was never seen")
+    world.services.unknown_devices.record("NEW", "192.0.2.9", "PACS", "unknown device")
+    answer = client.get("/api/v1/devices/NEW/habits")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        404,
+        "nothing is known of a device NEW: it was refused; see devices unknown",
+    )
