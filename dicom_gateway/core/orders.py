@@ -2,7 +2,8 @@
 
 An update replaces the order as a whole. Procedures and steps with an id match by it, those without by position; a
 step that is left out is cancelled when its status allows it. What was cancelled is ordered again by an order in which
-something is changed, not by the same order once more: a late retry must not undo a cancellation.
+something is changed. The same order once more does so only for senders of whom a late retry is known as one (`again`):
+it must not undo a cancellation.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,12 +27,15 @@ class Stations(Protocol):
         """Return the station name of a device; "" when it has none."""
 
 
-def place(incoming: Order, stored: Order | None, minter: Minter, stations: Stations, now: int) -> Order:
+def place(
+    incoming: Order, stored: Order | None, minter: Minter, stations: Stations, now: int, *, again: bool = False
+) -> Order:
     """Return the order to store: `incoming` with everything minted, or `stored` replaced by it.
 
-    Returns `stored` itself when nothing changed but that it lists what was cancelled. Raises Conflict for another
-    patient than the stored order's, a step that cannot be left out any more or stands in another procedure, or another
-    study UID of a procedure that has begun; InvalidDocument for ids that stand twice.
+    Returns `stored` itself when nothing changed but that it lists what was cancelled; with `again` that orders it anew:
+    for senders whose late retries are known before they come here. Raises Conflict for another patient than the stored
+    order's, a step that cannot be left out any more or stands in another procedure, or another study UID of a procedure
+    that has begun; InvalidDocument for ids that stand twice.
     """
     _check_ids(incoming)
     if stored is None:
@@ -44,7 +48,7 @@ def place(incoming: Order, stored: Order | None, minter: Minter, stations: Stati
         id=stored.id, created_at=stored.created_at, version=stored.version
     )
     changed = _settled(changed, procedures)
-    if _with_cancelled(changed, stored) == stored:
+    if changed == stored or (not again and _with_cancelled(changed, stored) == stored):
         return stored
     return changed.evolve(version=stored.version + 1)
 

@@ -323,6 +323,14 @@ def test_cancel(put: Placer) -> None:
     assert (cancelled.status, cancelled.version) == (OrderStatus.CANCELED, stored.version + 1)
 
 
+def test_a_sender_may_order_again_by_the_same_order(put: Placer) -> None:
+    cancelled = cancel(put(an_order()))
+    assert put(an_order(), cancelled) is cancelled
+    again = place(an_order(), cancelled, put.minter, STATIONS, NOW + 1, again=True)
+    assert (again.status, again.version) == (OrderStatus.SCHEDULED, cancelled.version + 1)
+    assert place(an_order(), again, put.minter, STATIONS, NOW + 2, again=True) is again
+
+
 def test_cancel_again_changes_nothing(put: Placer) -> None:
     cancelled = cancel(put(an_order()))
     assert cancel(cancelled) is cancelled

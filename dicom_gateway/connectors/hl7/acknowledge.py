@@ -1,10 +1,11 @@
 """The answers to a message: ACK with MSA and ERR (HL7 v2.5.1 2.9.2 original mode, 2.9.3 enhanced mode, 2.15).
 
 In enhanced mode (MSH-15 or MSH-16 has a value) there may be none, one or two: the commit answer (CA, CE, CR) and the
-application's. As a message is applied before it is answered, both say the same. ERR-1 is for 2.4 and older, ERR-2 to
-ERR-8 for 2.5 and newer; the text also stands in MSA-3, which every system shows.
+application's. As a message is applied before it is answered, both say the same. Up to 2.4 ERR-1 repeats for each fault
+and has no text, which MSA-3 has of all; from 2.5 on each fault has an ERR, and MSA-3 the text of the first.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +19,7 @@ APPLICATION: Final = "DICOM_GATEWAY"  # MSH-3 where the sender named nobody
 AA: Final = "AA"
 _COMMIT: Final = {AA: "CA", AE: "CE", AR: "CR"}
 _MODERN: Final = (2, 5)
+LONGEST_TEXT: Final = 1000  # characters of MSA-3, unescaped
 # HL7 table 0155: for which outcome an answer is wanted
 _WANTED: Final = {"AL": (AA, AE, AR), "NE": (), "ER": (AE, AR), "SU": (AA,), "": ()}
 UNREADABLE: Final = Header(Separators())
@@ -36,7 +38,7 @@ def acknowledge(
     codes = _codes(to, outcome)
     ids = (control_id, f"{control_id}-2")
     return tuple(
-        _answer(to, code, name, now, error, str(error) if error else text)
+        _answer(to, code, name, now, error, _text(to, error) if error else text)
         for code, name in zip(codes, ids, strict=False)
     )
 
@@ -56,7 +58,7 @@ def _answer(to: Header, code: str, control_id: str, now: datetime, error: Hl7Err
          _time(now), "", _type(to), control_id, to.processing_id or "P", to.version or "2.5.1", *[""] * 5,
          to.character_set],
         ["MSA", code, escaped(to.control_id, s), escaped(text, s)],
-        *(_err(to, fault) for fault in (error.faults if error else ())),
+        *(_errors(to, error.faults) if error else ()),
     ]  # fmt: skip
     factory = hl7.Factory
     separators = "\r" + s.field + s.repetition + s.component + s.subcomponent
@@ -83,14 +85,42 @@ def _type(to: Header) -> str:
     return s.component.join([*parts, "ACK"] if to.trigger and _version(to) > (2, 3) else parts)
 
 
-def _err(to: Header, fault: Hl7Error) -> list[str]:
-    s = to.separators
-    place = [escaped(part, s) for part in fault.location.split("^")] if fault.location else []
-    coded = [fault.code, MEANINGS.get(fault.code, ""), "HL70357"]
+def _text(to: Header, error: Hl7Error) -> str:
+    """Return MSA-3: before 2.5 the texts of as many faults as there is room for."""
     if _version(to) >= _MODERN:
-        return ["ERR", "", s.component.join(place), s.component.join(coded), "E", "", "", "", escaped(str(fault), s)]
-    old_place = [*place, "", "", ""][:3]  # segment, sequence, field; then the code and its meaning
-    return ["ERR", s.component.join([*old_place, s.subcomponent.join(coded)])]
+        return str(error)
+    texts = list(dict.fromkeys(map(str, error.faults)))
+    taken = texts[:1]
+    for number, text in enumerate(texts[1:], 1):
+        if len("; ".join((*taken, text))) > LONGEST_TEXT:
+            return "; ".join((*taken, f"and {len(texts) - number} more"))
+        taken.append(text)
+    return "; ".join(taken)
+
+
+def _errors(to: Header, faults: Sequence[Hl7Error]) -> list[list[str]]:
+    """Return the ERR segments: one for each fault, before 2.5 one with a repetition for each."""
+    s = to.separators
+    if _version(to) < _MODERN:
+        return [["ERR", s.repetition.join(_old_error(s, fault) for fault in faults)]]
+    return [
+        ["ERR", "", s.component.join(_place(s, fault)), s.component.join(_coded(fault)), "E", "", "", "",
+         escaped(str(fault), s)]
+        for fault in faults
+    ]  # fmt: skip
+
+
+def _old_error(s: Separators, fault: Hl7Error) -> str:
+    place = [*_place(s, fault), "", "", ""][:3]  # segment, sequence, field; then the code and its meaning
+    return s.component.join([*place, s.subcomponent.join(_coded(fault))])
+
+
+def _place(s: Separators, fault: Hl7Error) -> list[str]:
+    return [escaped(part, s) for part in fault.location.split("^")] if fault.location else []
+
+
+def _coded(fault: Hl7Error) -> list[str]:
+    return [fault.code, MEANINGS.get(fault.code, ""), "HL70357"]
 
 
 def _version(to: Header) -> tuple[int, ...]:

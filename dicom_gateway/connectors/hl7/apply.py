@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from dicom_gateway.connectors.hl7.control import Action, PatientAction
-from dicom_gateway.connectors.hl7.errors import AE, DATA_TYPE, DUPLICATE_KEY, INTERNAL, UNKNOWN_KEY, Hl7Error
+from dicom_gateway.connectors.hl7.errors import AE, DATA_TYPE, DUPLICATE_KEY, UNKNOWN_KEY, Hl7Error
 from dicom_gateway.connectors.hl7.interpret import Interpreted, OrderChange, interpret
 from dicom_gateway.connectors.hl7.maps import FieldMap
 from dicom_gateway.connectors.hl7.message import Message
@@ -29,6 +29,7 @@ from dicom_gateway.storage.orders import OrderFilter, OrderStore
 from dicom_gateway.storage.patients import PatientStore
 
 _EVENT_OF: Final = {Action.COMPLETE: StepEvent.COMPLETE_ORDER, Action.DISCONTINUE: StepEvent.DISCONTINUE_ORDER}
+_ENDED: Final = frozenset({OrderStatus.COMPLETED, OrderStatus.DISCONTINUED})
 # The first that fits says the code of table 0357, and AE or AR ("": by the code).
 _ANSWERS: Final = (
     (UnknownPatient, UNKNOWN_KEY, ""),
@@ -36,7 +37,7 @@ _ANSWERS: Final = (
     (NotFound, UNKNOWN_KEY, ""),
     (InvalidValue, DATA_TYPE, ""),
     (InvalidDocument, DATA_TYPE, ""),
-    (Conflict, INTERNAL, AE),
+    (Conflict, DUPLICATE_KEY, AE),
 )
 
 
@@ -86,7 +87,7 @@ def _apply_orders(changes: Sequence[OrderChange], stores: Stores, actor: Actor, 
             _end(change, stored, stores, actor)  # raises, and the refusal is told to who wants to know
     wanted = [order for change, stored in known if (order := _wanted(change, stored, zone))]
     with _answered(changes[0].location):
-        order_ids += [order.id for order, _ in stores.orders.save_all(wanted, actor)] if wanted else []
+        order_ids += [order.id for order, _ in stores.orders.save_all(wanted, actor, again=True)] if wanted else []
     for change, stored in known:
         if stored and change.action in (*_EVENT_OF, Action.CANCEL):
             order_ids.append(_end(change, stored, stores, actor).id)
@@ -141,7 +142,10 @@ def _wanted(change: OrderChange, stored: Order | None, zone: ZoneInfo) -> Order 
         return appointed(stored, order.steps()[0], change, zone)
     if change.action is Action.CHANGE and stored and stored.status is OrderStatus.CANCELED:
         text = "the order is cancelled; to order it again, send NW in ORC-1"
-        raise Hl7Error(text, INTERNAL, change.location, AE)
+        raise Hl7Error(text, DUPLICATE_KEY, change.location, AE)
+    if change.action is Action.SAVE and stored and stored.status in _ENDED:
+        text = f"the order is {stored.status} already; order again under another placer order number"
+        raise Hl7Error(text, DUPLICATE_KEY, change.location, AE)
     return order
 
 
@@ -152,7 +156,8 @@ def appointed(stored: Order, wanted: ScheduledStep, change: OrderChange, zone: Z
     again = stored.status is OrderStatus.CANCELED
     moved = [step for step in stored.steps() if again or step.status in OPEN]
     if not moved:
-        raise Hl7Error(f"too late for an appointment: the order is {stored.status}", INTERNAL, change.location, AE)
+        text = f"too late for an appointment: the order is {stored.status}"
+        raise Hl7Error(text, DUPLICATE_KEY, change.location, AE)
     shift = wanted.start - min(step.start for step in moved)
     values = {name: getattr(wanted, name) for name in change.appointed if name != "start"}
 

@@ -63,12 +63,15 @@ TAKES: Final = frozenset({Action.SAVE, Action.CHANGE, Action.NEW_ONLY})  # what 
 def event_of(message: Message, field_map: FieldMap) -> str:
     """Return what the message is, as TYPE^EVENT.
 
-    Raises Hl7Error (200, 201, 203) for what is not taken. An event that MSH-9 leaves out stands in EVN-1, or is the
-    only one of its type.
+    Raises Hl7Error (101, 200, 201, 203) for what is not taken. An event that MSH-9 leaves out stands in EVN-1,
+    or is the only one of its type.
     """
     header = message.header
+    for field, value in ((9, header.message_type), (10, header.control_id)):
+        if not value:
+            raise Hl7Error(f"MSH-{field} is empty", REQUIRED, f"MSH^1^{field}")
     if header.version and not re.match(r"2(\.|$)", header.version):
-        raise Hl7Error(f"HL7 version {_shown(header.version)} is not taken; 2.3 to 2.5.1 are", VERSION, "MSH^1^12")
+        raise Hl7Error(f"HL7 version {_shown(header.version)} is not taken; 2.x is", VERSION, "MSH^1^12")
     kind = header.message_type
     if kind in ORDER_MESSAGES:
         wanted = ORDER_MESSAGES[kind]
@@ -98,9 +101,10 @@ def order_action(message: Message, control: Segment | None, field_map: FieldMap)
     wanted = field_map.control.get(f"{code}_{status}")
     if wanted is None:
         number = control.number if control else 1
+        taken = ", ".join(pair.replace("_", " ").strip() for pair, meant in field_map.control.items() if meant)
         raise Hl7Error(
             f"order control {_shown(code) or '(empty)'} in ORC-1 with order status {_shown(status) or '(empty)'} in "
-            "ORC-5 is not taken; nothing was changed",
+            f"ORC-5 is not taken; nothing was changed. Taken are {taken}",
             REQUIRED,
             f"ORC^{number}^1",
         )

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from dicom_gateway.connectors.hl7.control import Action
-from dicom_gateway.connectors.hl7.errors import DATA_TYPE, REQUIRED, Hl7Error
+from dicom_gateway.connectors.hl7.errors import DATA_TYPE, REQUIRED, SEGMENT_SEQUENCE, Hl7Error
 from dicom_gateway.connectors.hl7.kinds import Fields
-from dicom_gateway.connectors.hl7.message import Segment
+from dicom_gateway.connectors.hl7.message import Message, Segment
 from dicom_gateway.connectors.hl7.reading import Reader
 from dicom_gateway.connectors.hl7.scope import Group, Scope
 from dicom_gateway.core.status import StepStatus
@@ -136,6 +136,20 @@ def refusal(errors: Sequence[InvalidValue], locations: Mapping[str, str]) -> Hl7
     faults = [_fault(error, locations) for error in errors]
     first = faults[0]
     return Hl7Error(str(first), first.code, first.location, more=faults[1:])
+
+
+def naming_segments(error: Hl7Error, message: Message) -> Hl7Error:
+    """Return the error with each fault of a field that is missing because its segment is, as one of the segment."""
+    there = {f"{segment.name}^{segment.number}" for segment in message.segments}
+    faults: dict[tuple[str, str, str], Hl7Error] = {}
+    for fault in error.faults:
+        name, number, *_ = (*fault.location.split("^"), "", "")
+        where = f"{name}^{number}"
+        if fault.code == REQUIRED and number and where not in there:
+            fault = Hl7Error(f"there is no {name} segment where one is needed", SEGMENT_SEQUENCE, where)
+        faults.setdefault((fault.code, fault.location, str(fault)), fault)
+    first, *more = faults.values()
+    return Hl7Error(str(first), first.code, first.location, first.ack, more)
 
 
 def _fault(error: InvalidValue, locations: Mapping[str, str]) -> Hl7Error:

@@ -1,6 +1,7 @@
 """Why an HL7 message is not taken, as its acknowledgement says it (HL7 v2.5.1 2.15.5, tables 0008 and 0357).
 
-AE for what the sender can correct (1xx) and for what contradicts what is stored; AR for what cannot be taken at all.
+AE for what the sender can correct (1xx), for what contradicts what is stored (205), and for what may be taken later
+(207, and only that: senders repeat what is answered so); AR for what cannot be taken at all.
 """
 
 from collections.abc import Sequence
@@ -56,7 +57,7 @@ class Hl7Error(GatewayError):
         super().__init__(message)
         self.code = code
         self.location = location
-        self.ack = ack or (AE if code.startswith("1") else AR)
+        self.ack = ack or (AE if code.startswith("1") or code == INTERNAL else AR)
         self.more = tuple(more)
 
     @property

@@ -18,13 +18,21 @@ from dicom_gateway.connectors.hl7.control import (
     event_of,
     order_action,
 )
-from dicom_gateway.connectors.hl7.documents import Draft, Named, Part, draft_of, patient_of, refusal
+from dicom_gateway.connectors.hl7.documents import (
+    Draft,
+    Named,
+    Part,
+    draft_of,
+    naming_segments,
+    patient_of,
+    refusal,
+)
 from dicom_gateway.connectors.hl7.errors import REQUIRED, SEGMENT_SEQUENCE, Hl7Error
 from dicom_gateway.connectors.hl7.maps import FieldMap
 from dicom_gateway.connectors.hl7.message import Message
 from dicom_gateway.connectors.hl7.patients import PatientChange, patient_changes
 from dicom_gateway.connectors.hl7.reading import Reader, Trace
-from dicom_gateway.connectors.hl7.scope import Group, groups_of
+from dicom_gateway.connectors.hl7.scope import Group, groups_of, refuse_other_patients
 from dicom_gateway.core.model import Order
 from dicom_gateway.core.order_document import parse_order
 from dicom_gateway.errors import InvalidDocument
@@ -71,11 +79,20 @@ def interpret(message: Message, field_map: FieldMap, zone: ZoneInfo, today: date
 
 def interpret_by(reader: Reader, zone: ZoneInfo) -> Interpreted:
     """Return what the reader's message asks for; what was read before an error stays in the reader."""
+    try:
+        return _interpreted(reader, zone)
+    except Hl7Error as error:
+        raise naming_segments(error, reader.message) from None
+
+
+def _interpreted(reader: Reader, zone: ZoneInfo) -> Interpreted:
     message, field_map = reader.message, reader.field_map
     event = event_of(message, field_map)
     orders: list[OrderChange] = []
     patients: list[PatientChange] = []
     kind = message.header.message_type
+    if kind in ORDER_MESSAGES or kind == "SIU":
+        refuse_other_patients(message)
     if kind in ORDER_MESSAGES:
         orders = _orders(reader, zone)
     elif kind == "SIU":

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from dicom_gateway.connectors.hl7.control import PatientAction
 from dicom_gateway.connectors.hl7.documents import Named, read_patient, refusal, without_none
-from dicom_gateway.connectors.hl7.errors import REQUIRED, Hl7Error
+from dicom_gateway.connectors.hl7.errors import REQUIRED, SEGMENT_SEQUENCE, Hl7Error
 from dicom_gateway.connectors.hl7.message import Segment
 from dicom_gateway.connectors.hl7.reading import Reader
 from dicom_gateway.connectors.hl7.rules import Location, Rule
@@ -49,7 +49,7 @@ def patient_changes(reader: Reader, action: PatientAction, today: date) -> list[
     """Return what a message asks, for each PID with what follows it; raises Hl7Error for what cannot be taken."""
     groups = _patients(reader.message.segments)
     if not groups:
-        raise Hl7Error("there is no PID segment", REQUIRED, "PID^1")
+        raise Hl7Error("there is no PID segment", SEGMENT_SEQUENCE, "PID^1")
     return [_change(reader, action, group, today) for group in groups]
 
 

@@ -127,8 +127,7 @@ _FIRST_COUNTS: Final = frozenset({"ORC", "MRG", "ZDS", "IPC", "SCH"})  # whose f
 
 def _missing(scope: Scope, place: Location) -> str:
     """Return where a value should have been."""
-    segment = scope.first(place.segment)
-    where = f"{place.segment}^{segment.number if segment else 1}^{place.field}"
+    where = f"{place.segment}^{scope.number_of(place.segment)}^{place.field}"
     return f"{where}^1^{place.component}" if place.component > 1 else where
 
 

@@ -17,7 +17,7 @@ import structlog
 
 from dicom_gateway.connectors.hl7.acknowledge import AA, acknowledge
 from dicom_gateway.connectors.hl7.batch import joined, split
-from dicom_gateway.connectors.hl7.errors import AE, AR, INTERNAL, Hl7Error
+from dicom_gateway.connectors.hl7.errors import AE, AR, INTERNAL, SEGMENT_SEQUENCE, Hl7Error
 from dicom_gateway.connectors.hl7.message import Header, Message, read_header, read_message
 from dicom_gateway.connectors.hl7.sender import Sender
 from dicom_gateway.connectors.hl7.sources import Source, Sources
@@ -98,7 +98,8 @@ class Receiver:
 
     def refuse(self, head: bytes, sender: Sender, reason: str, is_temporary: bool = False) -> tuple[bytes, ...]:
         """Refuse a message of which only the beginning is there, and keep that."""
-        error = Hl7Error(f"message refused: {reason}", INTERNAL, ack=AE if is_temporary else AR)
+        code, ack = (INTERNAL, AE) if is_temporary else (SEGMENT_SEQUENCE, AR)
+        error = Hl7Error(f"message refused: {reason}", code, ack=ack)
         header, source = self._known(head, sender)
         return self._refused(header, _new(head, header, source, sender), error).answers
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from dicom_gateway.connectors.hl7.errors import SEGMENT_SEQUENCE, Hl7Error
 from dicom_gateway.connectors.hl7.message import NULL, Message, Repetition, Segment
 from dicom_gateway.connectors.hl7.rules import Location, Rule
 
@@ -110,6 +111,11 @@ class Scope:
         """Return the first segment of a name."""
         return next(iter((*self._own.get(name, ()), *self._others.get(name, ()))), None)
 
+    def number_of(self, name: str) -> int:
+        """Return the number of the first segment of a name; that of one more than the message has when none is here."""
+        found = self.first(name)
+        return found.number if found else 1 + sum(one.name == name for one in self._message.segments)
+
     def _is_meant(self, rule: Rule, segment: Segment, is_own: bool) -> bool:
         if not is_own and segment.name in OF_ITS_ORDER and rule.level != "patient":
             return False
@@ -155,19 +161,54 @@ class Group:
 
 
 def groups_of(message: Message) -> tuple[list[Group], tuple[Segment, ...]]:
-    """Return the orders of a message, and the segments that belong to none of them."""
+    """Return the orders of a message, and the segments that belong to none of them. A PID behind an order begins what
+    belongs to the orders behind it."""
     common: list[Segment] = []
     found: list[list[Segment]] = []
-    control: Segment | None = None
+    patient: list[Segment] = []  # the last PID behind an order, with what follows it up to its first ORC
+    control: list[Segment] = []
+    is_patient = False
     for segment in message.segments:
         has_request = bool(found) and any(one.name == "OBR" for one in found[-1])
         if segment.name == "ORC":
-            control = segment
-            found.append([segment])
+            is_patient = False
+            control = [*patient, segment]
+            found.append([*control])
+        elif found and (is_patient or segment.name == "PID"):
+            patient = [*patient, segment] if is_patient else [segment]
+            is_patient = True
         elif segment.name == "OBR" and (has_request or not found):
-            found.append([control, segment] if control else [segment])
+            found.append([*control, segment])
         elif found:
             found[-1].append(segment)
         else:
             common.append(segment)
     return [Group(tuple(one)) for one in found], tuple(common)
+
+
+def refuse_other_patients(message: Message) -> None:
+    """Raise Hl7Error (100) for a message of orders in which it is not sure whose an order is: with two PID that are not
+    the same, or with an OBR that follows a later PID without an ORC, as those of prior results do (OMG^O19)."""
+    first: Segment | None = None
+    later: Segment | None = None  # a PID behind the first one, until the next ORC
+    for segment in message.segments:
+        if segment.name == "PID":
+            first, later = (first, segment) if first else (segment, None)
+            if first is not segment and (field := _first_difference(first, segment)):
+                raise Hl7Error(
+                    f"this PID differs from the first one in PID-{field}: send the orders of each patient in a message "
+                    "of their own, and none of prior results",
+                    SEGMENT_SEQUENCE,
+                    f"PID^{segment.number}^{field}",
+                )
+        elif segment.name == "ORC":
+            later = None
+        elif segment.name == "OBR" and later:
+            text = "there is no ORC between this PID and its OBR: prior results are not taken"
+            raise Hl7Error(text, SEGMENT_SEQUENCE, f"PID^{later.number}^3")
+
+
+def _first_difference(one: Segment, other: Segment) -> int:
+    """Return the number of a field in which two PID differ, PID-3 before all others; 0 for none."""
+    numbers = (3, *range(2, 1 + max(one.field_count, other.field_count)))  # PID-1 counts
+    return next((number for number in numbers if one.repetitions(number) != other.repetitions(number)), 0)

@@ -6,7 +6,7 @@ import pytest
 from hl7apy.consts import VALIDATION_LEVEL
 from hl7apy.parser import parse_message
 
-from dicom_gateway.connectors.hl7.acknowledge import acknowledge
+from dicom_gateway.connectors.hl7.acknowledge import LONGEST_TEXT, acknowledge
 from dicom_gateway.connectors.hl7.errors import Hl7Error
 from dicom_gateway.connectors.hl7.message import read_header
 
@@ -38,14 +38,14 @@ def test_a_message_that_was_taken() -> None:
     [
         ("2.5.1", ["ERR||PID^1^7|102^Data type error^HL70357|E||||the date \\F\\ is wrong",
                    "ERR||PID^1^3|101^Required field missing^HL70357|E||||no id"]),
-        ("2.3.1", ["ERR|PID^1^7^102&Data type error&HL70357", "ERR|PID^1^3^101&Required field missing&HL70357"]),
+        ("2.3.1", ["ERR|PID^1^7^102&Data type error&HL70357~PID^1^3^101&Required field missing&HL70357"]),
         ("", ["ERR||PID^1^7|102^Data type error^HL70357|E||||the date \\F\\ is wrong",
               "ERR||PID^1^3|101^Required field missing^HL70357|E||||no id"]),
     ],
 )  # fmt: skip
 def test_each_fault_stands_where_its_version_has_it(version: str, errors: list[str]) -> None:
     (answer,) = acknowledge(header(version), "G-1", NOW, FAULT)
-    assert lines(answer)[1] == "MSA|AE|C-1|the date \\F\\ is wrong"
+    assert lines(answer)[1] == "MSA|AE|C-1|the date \\F\\ is wrong" + ("; no id" if version == "2.3.1" else "")
     assert lines(answer)[2:] == errors
 
 
@@ -84,7 +84,7 @@ def test_the_answer_is_in_the_senders_character_set_and_separators() -> None:
     raw = "MSH#*!\\$#PR\u00c4XIS#B#GW#S#2027##ORM*O01#7#P#2.4######8859/1\r".encode("latin-1")
     (answer,) = acknowledge(read_header(raw), "G-1", NOW, FAULT)
     assert answer.startswith("MSH#*!\\$#GW#S#PR\u00c4XIS#B#".encode("latin-1"))
-    assert b"\rMSA#AE#7#the date | is wrong\r" in answer
+    assert b"\rMSA#AE#7#the date | is wrong; no id\r" in answer
 
 
 @pytest.mark.parametrize("version", ["2.3", "2.3.1", "2.4", "2.5", "2.5.1"])
@@ -95,3 +95,13 @@ def test_the_answers_are_valid(version: str, error: Hl7Error | None) -> None:
     has_structure = version >= "2.4"  # MSH-9.3; before it hl7apy can judge the segments only
     assert found.validate() if has_structure else all(segment.validate() for segment in found.children)
     assert found.msa.msa_1.value == ("AR" if error else "AA")
+
+
+def test_a_text_of_many_faults_is_bounded() -> None:
+    more = [Hl7Error(f"fault {number} " + "x" * 90, "102", f"NTE^{number}^3") for number in range(1, 30)]
+    (answer,) = acknowledge(header("2.3.1"), "G-1", NOW, Hl7Error("fault 0", "102", "PID^1^7", more=more))
+    text = lines(answer)[1].split("|")[3]
+    assert text.startswith("fault 0; fault 1 xxx")
+    assert text.endswith("; and 20 more")
+    assert len(text) <= LONGEST_TEXT + len("; and 20 more")
+    assert lines(answer)[2].count("~") == 29

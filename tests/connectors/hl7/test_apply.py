@@ -93,7 +93,9 @@ def test_an_order_is_ended_once(pms: Pms, code: str, status: str, after: str) ->
 def test_a_started_order_is_not_called_off(pms: Pms, code: str, status: str) -> None:
     pms.send(PID, ORC, OBR)
     pms.start()
-    assert pms.refused(PID, control(code, status)) == ("AE", "207", "ORC^1^2^1^1")
+    assert pms.refused(PID, control(code, status)) == ("AE", "205", "ORC^1^2^1^1")
+    assert pms.store.told()[-1] == "order.cancel_refused"
+    assert pms.store.audit.of(f"order {pms.order().id}")[-1]["action"] == "cancel refused"
 
 
 def test_a_started_order_is_completed(pms: Pms) -> None:
@@ -107,7 +109,7 @@ def test_a_started_order_is_completed(pms: Pms) -> None:
 def test_a_cancelled_order_stays_cancelled(pms: Pms, code: str, status: str) -> None:
     pms.send(PID, ORC, OBR)
     pms.send(PID, control("CA"))
-    assert pms.refused(PID, control(code, status), OBR) == ("AE", "207", "ORC^1^2^1^1")
+    assert pms.refused(PID, control(code, status), OBR) == ("AE", "205", "ORC^1^2^1^1")
 
 
 @pytest.mark.parametrize("code", ["CA", "DC"])
@@ -140,14 +142,14 @@ def test_nothing_is_cancelled_beside_what_cannot_be(pms: Pms) -> None:
     pms.send(PID, control("NW", "SC", "B-2"), OBR)
     pms.start()
     both = (control("CA", "CA", "B-2"), control("CA", "CA", "A-1"))
-    assert pms.refused(PID, *both) == ("AE", "207", "ORC^2^2^1^1")
+    assert pms.refused(PID, *both) == ("AE", "205", "ORC^2^2^1^1")
 
 
 def test_an_accession_number_of_another_patient_is_refused(pms: Pms) -> None:
     request = OBR.replace("|" * 20, "|" * 14 + "ACC-1" + "|" * 6)
     pms.send(PID, ORC, request)
     other = PID.replace("P-78", "P-79")
-    assert pms.refused(other, control("NW", "SC", "B-2"), request) == ("AE", "207", "ORC^1^2^1^1")
+    assert pms.refused(other, control("NW", "SC", "B-2"), request) == ("AE", "205", "ORC^1^2^1^1")
 
 
 def test_an_appointment_moves_an_order(pms: Pms) -> None:
@@ -169,7 +171,7 @@ def test_an_appointment_of_no_order_is_refused(pms: Pms) -> None:
 def test_an_appointment_of_what_has_begun_is_refused(pms: Pms) -> None:
     pms.send(PID, ORC, OBR)
     pms.start()
-    assert pms.refused("SCH|A-1", PID, "AIS|1|A|X|202702011400", kind="SIU^S13")[:2] == ("AE", "207")
+    assert pms.refused("SCH|A-1", PID, "AIS|1|A|X|202702011400", kind="SIU^S13")[:2] == ("AE", "205")
 
 
 def test_a_patient_is_updated(pms: Pms) -> None:
@@ -203,7 +205,7 @@ def test_animals_of_different_species_are_not_merged(pms: Pms) -> None:
     pms.send(animal.format("Hund"), ORC, OBR)
     pms.send(animal.format("Katze").replace("P-78", "P-79"), control("NW", "SC", "A-2"), OBR)
     survivor = animal.format("Katze").replace("P-78", "P-79")
-    assert pms.refused(survivor, "MRG|P-78^^^MYPMS", kind="ADT^A40")[:2] == ("AE", "207")
+    assert pms.refused(survivor, "MRG|P-78^^^MYPMS", kind="ADT^A40")[:2] == ("AE", "205")
 
 
 def test_a_patient_arrives(pms: Pms) -> None:
@@ -216,3 +218,32 @@ def test_sources_do_not_see_each_others_orders(pms: Pms) -> None:
     pms.send(PID, ORC, OBR)
     with pytest.raises(Hl7Error, match="no order"):
         pms.send(PID, control("CA"), source="other")
+
+
+def test_what_was_cancelled_is_ordered_again_by_the_same_order(pms: Pms) -> None:
+    pms.send(PID, ORC, OBR)
+    pms.send(PID, control("CA"))
+    pms.send(PID, ORC, OBR)
+    assert pms.store.statuses(pms.order()) == ["SCHEDULED", "SCHEDULED"]
+    assert pms.order().version == 3
+
+
+def test_a_part_left_out_and_sent_again_is_ordered_again(pms: Pms) -> None:
+    both = (PID, ORC, OBR, ORC, OBR.replace("Thorax", "Head"))
+    for segments in (both, (PID, ORC, OBR), both):
+        pms.send(*segments)
+    assert pms.store.statuses(pms.order()) == ["SCHEDULED"] * 3
+
+
+@pytest.mark.parametrize(("code", "status"), [("SC", "CM"), ("DC", "CA")])
+def test_an_order_that_has_ended_is_not_ordered_again(pms: Pms, code: str, status: str) -> None:
+    pms.send(PID, ORC, OBR)
+    pms.send(PID, control(code, status))
+    assert pms.refused(PID, ORC, OBR) == ("AE", "205", "ORC^1^2^1^1")
+    assert pms.refused(PID, ORC, OBR.replace("|DX", "|US")) == ("AE", "205", "ORC^1^2^1^1")
+
+
+def test_orders_of_two_patients_in_one_message_are_refused(pms: Pms) -> None:
+    other = (PID.replace("P-78", "P-79"), control("NW", "SC", "B-2"), OBR)
+    assert pms.refused(PID, ORC, OBR, *other) == ("AE", "100", "PID^2^3")
+    assert pms.orders() == []

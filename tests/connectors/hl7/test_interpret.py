@@ -45,6 +45,7 @@ def test_order_control(code: str, status: str) -> None:
     with pytest.raises(Hl7Error, match=re.escape(code or "(empty)")) as raised:
         read(raw)
     assert (raised.value.ack, raised.value.code, raised.value.location) == ("AE", "101", "ORC^1^1")
+    assert "Taken are NW SC, NW IP, NW, XO SC" in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_order_control(code: str, status: str) -> None:
         pytest.param("SIU^S26", "2.5", (PID,), ("AR", "201", "MSH^1^9"), id="another event of appointments"),
         pytest.param("ORM^O01", "3.0", (PID, ORC, OBR), ("AR", "203", "MSH^1^12"), id="another version"),
         pytest.param("ORM^O01", "2.5", (PID,), ("AE", "100", "ORC^1"), id="no order"),
-        pytest.param("ORM^O01", "2.5", (ORC, OBR), ("AE", "101", "PID^1^3"), id="no patient"),
+        pytest.param("ORM^O01", "2.5", (ORC, OBR), ("AE", "100", "PID^1"), id="no patient"),
         pytest.param("ORM^O01", "2.5", ("PID|1||||Doe", ORC, OBR), ("AE", "101", "PID^1^3"), id="no patient id"),
         pytest.param("ORM^O01", "2.5", ("PID|1||7", ORC, OBR), ("AE", "101", "PID^1^5"), id="no name"),
         pytest.param(
@@ -87,11 +88,35 @@ def test_order_control(code: str, status: str) -> None:
         pytest.param(
             "ORM^O01", "2.5", (PID.replace("P-78", "9" * 65), ORC, OBR), ("AE", "102", "PID^1^3"), id="id too long"
         ),
-        pytest.param("ADT^A08", "2.5", (), ("AE", "101", "PID^1"), id="nobody"),
-        pytest.param("ADT^A40", "2.5", (PID,), ("AE", "101", "MRG^1^1"), id="merged with nobody"),
+        pytest.param("ORM^O01", "2.5", (PID, ORC), ("AE", "100", "OBR^1"), id="no request"),
+        pytest.param(
+            "ORM^O01", "2.5", (PID, ORC, OBR, ORC.replace("A-1", "A-2")), ("AE", "100", "OBR^2"), id="no second request"
+        ),
+        pytest.param("ORM^O01", "2.5", (PID, OBR), ("AE", "100", "ORC^1"), id="no order control"),
+        pytest.param("OMI^O23", "2.5", (PID, ORC, OBR), ("AE", "100", "IPC^1"), id="no step"),
+        pytest.param("", "2.5", (PID, ORC, OBR), ("AE", "101", "MSH^1^9"), id="no message type"),
+        pytest.param(
+            "OMG^O19", "2.5", (PID, ORC, OBR, PID, "OBR|1|OLD"), ("AE", "100", "PID^2^3"), id="a prior result"
+        ),
+        pytest.param(
+            "ORM^O01",
+            "2.5",
+            (PID, ORC, OBR, PID.replace("Rex", "Max"), ORC, OBR),
+            ("AE", "100", "PID^2^5"),
+            id="another name",
+        ),
+        pytest.param(
+            "SIU^S12",
+            "2.5",
+            ("SCH|A-1", PID, PID.replace("8", "9"), "AIS|1|A|X|202702011400"),
+            ("AE", "100", "PID^2^3"),
+            id="an appointment of two patients",
+        ),
+        pytest.param("ADT^A08", "2.5", (), ("AE", "100", "PID^1"), id="nobody"),
+        pytest.param("ADT^A40", "2.5", (PID,), ("AE", "100", "MRG^1"), id="merged with nobody"),
         pytest.param("ADT^A08", "2.5", ("PID|1||||Doe",), ("AE", "101", "PID^1^3"), id="a patient without an id"),
         pytest.param("SIU^S12", "2.5", ("SCH|", PID), ("AE", "101", "SCH^1^26"), id="appointment of no order"),
-        pytest.param("SIU^S12", "2.5", ("SCH|A-1", PID), ("AE", "101", "AIS^1^4"), id="appointment without a time"),
+        pytest.param("SIU^S12", "2.5", ("SCH|A-1", PID), ("AE", "100", "AIS^1"), id="appointment without a time"),
     ],
 )
 def test_what_cannot_be_taken_is_named(
@@ -290,3 +315,18 @@ def test_what_nobody_reads_is_listed() -> None:
     found = read(message(PID, ORC, OBR, "ZZZ|1|hello|"))
     assert ("ZZZ-2", "hello") in found.ignored
     assert not [place for place, _ in found.ignored if place in ("ORC-1", "ORC-5", "PID-5")]
+
+
+def test_a_message_without_a_control_id_is_refused() -> None:
+    raw = message(PID, ORC, OBR).replace(b"|C-1|", b"||")
+    with pytest.raises(Hl7Error, match="MSH-10 is empty") as raised:
+        read(raw)
+    assert (raised.value.ack, raised.value.code, raised.value.location) == ("AE", "101", "MSH^1^10")
+
+
+def test_what_follows_a_repeated_patient_is_of_the_next_orders() -> None:
+    visits = ("PV1|1|||||||1^House", "PV1|2|||||||2^Grey")
+    second, third = (ORC.replace("A-1", number) for number in ("B-2", "C-3"))
+    raw = message(PID, visits[0], ORC, OBR, PID, visits[1], second, OBR, third, OBR)
+    physicians = [one.order.referring_physician for one in read(raw).orders if one.order]
+    assert physicians == ["House", "Grey", "Grey"]

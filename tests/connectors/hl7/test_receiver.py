@@ -211,12 +211,13 @@ def test_each_message_of_a_batch_by_itself(intake: Intake) -> None:
     assert [number for number, *_ in intake.worked] == ["2", "1"]
 
 
-@pytest.mark.parametrize(("temporary", "code"), [(True, "AE"), (False, "AR")])
-def test_a_message_of_which_only_the_beginning_came(intake: Intake, temporary: bool, code: str) -> None:
+@pytest.mark.parametrize(("temporary", "code", "error"), [(True, "AE", b"|207^"), (False, "AR", b"|100^")])
+def test_a_message_of_which_only_the_beginning_came(intake: Intake, temporary: bool, code: str, error: bytes) -> None:
     head = a_message("7")[:60]
     answers = intake.receiver.refuse(head, PEER, "larger than 16 MB", temporary)
     assert outcome(answers) == [f"MSA|{code}|7"]
     assert b"larger than 16 MB" in answers[0]
+    assert error in answers[0]
     assert intake.kept() == [("7", code)]
 
 
