@@ -195,6 +195,7 @@ def run_web(gateway: Gateway, context: RoleContext) -> None:
         patients=gateway.patients,
         studies=gateway.studies,
         settlement=gateway.settlement,
+        templates=gateway.templates,
         outbox=gateway.outbox,
         messages=gateway.messages,
         tokens=gateway.tokens,

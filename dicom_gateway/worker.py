@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from dicom_gateway.core.envelope import MAX_INSTANCES, describe_instance, with_thumbnail
+from dicom_gateway.core.envelope import MAX_INSTANCES, describe_instance, describes_animal, with_thumbnail
 from dicom_gateway.core.local_time import SECOND
 from dicom_gateway.core.model import Instance, Thumbnail
 from dicom_gateway.core.ports import Clock, Outcome, ResultSink
@@ -160,6 +160,7 @@ class Deliverer:
         instances = self._studies.instances(delivery.instance_keys)
         instances.sort(key=_order)
         pictured = with_thumbnail([instance.header for instance in instances])
+        is_animal = describes_animal(delivery.envelope["patient"])
         budget = INLINE_BYTES
         described = []
         for instance in _shown(instances, pictured):
@@ -167,7 +168,7 @@ class Deliverer:
             if instance.header.sop_instance_uid in pictured and self._mode != "none":
                 shown, used = self._thumbnail(instance, budget)
                 budget -= used
-            described.append(describe_instance(instance.header, shown))
+            described.append(describe_instance(instance.header, shown, is_animal))
         return json.dumps({**delivery.envelope, "instances": described}, ensure_ascii=False).encode()
 
     def _thumbnail(self, instance: Instance, budget: int) -> tuple[dict[str, Any], int]:

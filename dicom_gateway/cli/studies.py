@@ -17,7 +17,7 @@ from dicom_gateway.cli.printing import table, when
 from dicom_gateway.cli.store import progress
 from dicom_gateway.core.identifiers import printable
 from dicom_gateway.core.model import Instance
-from dicom_gateway.core.study_answer import current, in_series, study_document, study_summary
+from dicom_gateway.core.study_answer import current, in_series, ordered, study_document, study_summary
 from dicom_gateway.gateway import Gateway
 from dicom_gateway.study.export import SUFFIXES, Exported, export_objects, export_pictures, picture_decoder
 
@@ -55,7 +55,9 @@ def list_studies(context: click.Context, order: str, limit: int, as_json: bool) 
 def show(context: click.Context, uid: str, as_json: bool) -> None:
     """Show the study of that UID, its series and instances."""
     with opened(context) as gateway:
-        document = study_document(*gateway.studies.get(uid), gateway.public_url())
+        study, instances = gateway.studies.get(uid)
+        of = ordered(study, gateway.orders, gateway.studies)
+        document = study_document(study, instances, gateway.public_url(), of, gateway.templates)
     if as_json:
         print_json(document)
         return

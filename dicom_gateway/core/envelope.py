@@ -4,8 +4,8 @@ docs/webhook.md describes each key to its reader; a test holds the two together.
 occurred, however late it is delivered.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from dicom_gateway.core.completeness import NO_OWN, Templates, shortfall
 from dicom_gateway.core.local_time import iso_utc
 from dicom_gateway.core.model import InstanceHeader, Order, Patient, RequestedProcedure, Study
 from dicom_gateway.core.patients import Merge
+from dicom_gateway.core.species import species_code
 from dicom_gateway.core.status import OrderStatus
 from dicom_gateway.core.teeth import universal_tooth
 
@@ -125,18 +126,20 @@ def _order(order: Order) -> dict[str, Any]:
 
 def _patient(order: Order | None, facts: StudyFacts | None) -> dict[str, Any] | None:
     known = order.patient if order else None
+    headers = facts.headers if facts else ()
     if known:
-        return {"id": known.id, "issuer": known.issuer or None, **describe_animal(known)}
+        return {"id": known.id, "issuer": known.issuer or None, **animal_of(headers, known)}
     if facts:
         study = facts.study
-        return {"id": study.patient_id or None, "issuer": study.issuer or None, **animal_of(facts.headers)}
+        return {"id": study.patient_id or None, "issuer": study.issuer or None, **animal_of(headers)}
     return None
 
 
 def describe_animal(known: Patient | InstanceHeader) -> dict[str, Any]:
     """Return what an order or an image says of an animal; null where it says nothing."""
+    code = known.species_code if isinstance(known, Patient) else None
     return {
-        "species": known.species or None,
+        "species": known.species or (code.meaning if code else "") or None,
         "breed": known.breed or None,
         "neutered": known.neutered,
         "responsible_person": known.responsible_person or None,
@@ -144,27 +147,44 @@ def describe_animal(known: Patient | InstanceHeader) -> dict[str, Any]:
     }
 
 
+_HUMAN: Final = species_code("Homo sapiens")
 _NOBODY: Final = describe_animal(InstanceHeader("", "", "", ""))
 
 
-def animal_of(headers: Iterable[InstanceHeader]) -> dict[str, Any]:
-    """Return what the first of the images that says something of an animal says."""
-    return next((found for header in headers if (found := describe_animal(header)) != _NOBODY), _NOBODY)
+def animal_of(headers: Iterable[InstanceHeader], ordered: Patient | None = None) -> dict[str, Any]:
+    """Return what the patient of the order says of an animal, else the first of the images that says something."""
+    sayings: Iterable[Patient | InstanceHeader] = [*([ordered] if ordered else []), *headers]
+    return next((found for one in sayings if (found := describe_animal(one)) != _NOBODY), _NOBODY)
+
+
+def describes_animal(described: Mapping[str, Any] | None) -> bool:
+    """Say whether a patient, as an event or the API shows one, is an animal; None is nobody."""
+    described = described or {}
+    if species := described.get("species"):
+        return species_code(species) != _HUMAN
+    return bool(described.get("breed")) or described.get("neutered") is not None
 
 
 def _study(facts: StudyFacts, templates: Templates) -> dict[str, Any]:
     study = facts.study
-    expected = templates.expected(facts.procedure) if facts.procedure else None
     return {
         "instance_uid": study.study_instance_uid,
         "modality": study.modality or None,
         "started_at": iso_utc(study.started_at) if study.started_at else None,
+        "received": len(facts.headers),
+        **describe_expected(facts.procedure, facts.counted, templates),
+        "missing": sorted(facts.missing),
+    }
+
+
+def describe_expected(procedure: RequestedProcedure | None, here: int, templates: Templates) -> dict[str, Any]:
+    """Return how many images are expected of a procedure, and how far the `here` that count are from that."""
+    expected = templates.expected(procedure) if procedure else None
+    return {
         "expected": expected.images if expected else None,
         "expected_from": expected.origin if expected else None,
-        "received": len(facts.headers),
-        "counted": facts.counted,
-        "shortfall": shortfall(expected, facts.counted) or None,
-        "missing": sorted(facts.missing),
+        "counted": here,
+        "shortfall": shortfall(expected, here) or None,
     }
 
 
@@ -184,8 +204,14 @@ def _series(headers: Iterable[InstanceHeader]) -> list[dict[str, Any]]:
     ]
 
 
-def describe_instance(header: InstanceHeader, thumbnail: dict[str, Any] | None) -> dict[str, Any]:
-    """Return an instance as an event and the API show it."""
+def describe_instance(
+    header: InstanceHeader, thumbnail: dict[str, Any] | None, is_animal: bool = False
+) -> dict[str, Any]:
+    """Return an instance as an event and the API show it. Of an animal no teeth are read from words, and an image that
+    names no species does not know that it is one."""
+    if is_animal and "teeth" in header.from_text:
+        said = tuple(name for name in header.from_text if name != "teeth")
+        header = replace(header, teeth=(), supernumerary_teeth=(), from_text=said)
     return {
         "sop_instance_uid": header.sop_instance_uid,
         "sop_class_uid": header.sop_class_uid,

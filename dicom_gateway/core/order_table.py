@@ -10,6 +10,7 @@ order document takes text for neither. `patient.microchip` and `patient.tattoo` 
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from io import StringIO
@@ -31,6 +32,7 @@ TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True) | dict.fromke
     ("false", "f", "no", "n", "off", "0"), False
 )
 SEPARATORS = ",;\t"
+_WITH_COMMA = re.compile(r"[-+]?[0-9.]{0,20},[0-9]{1,20}")
 _MODELS: dict[str, type[BaseModel]] = {
     "": OrderDocument,
     "patient.": PatientDocument,
@@ -141,6 +143,10 @@ def _checked(names: list[str]) -> list[str]:
 def _order(rows: list[tuple[int, Cells]]) -> tuple[str, object]:
     """Return the order that these rows make, or why they make none."""
     (line, first), *others = rows
+    for row_line, cells in rows:
+        if wrong := [name for name in NUMBERS & cells.keys() if _WITH_COMMA.fullmatch(cells[name])]:
+            what = f"{min(wrong)} is {cells[min(wrong)]}: it must be a number with a point, as 4.5"
+            return f"line {row_line}", InvalidValue(f"{what}; nothing of its order was taken")
     for other_line, cells in others:
         differ = sorted(n for n in first.keys() | cells if _is_of_order(n) and first.get(n) != cells.get(n))
         if differ:

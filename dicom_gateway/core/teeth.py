@@ -91,6 +91,9 @@ def _from_universal(text: str) -> str | None:
 _SYSTEMS: Final[dict[str, Callable[[str], str | None]]] = {"fdi": _from_fdi, "universal": _from_universal}
 
 
+_TAKEN: Final = f"there is {' and '.join(_SYSTEMS)}; teeth of animals (Triadan) are not taken"
+
+
 def parse_teeth(values: Iterable[str], system: str = "fdi") -> tuple[str, ...]:
     """Return the FDI numbers of `values`, each once, in their order; `system` is "fdi" or "universal".
 
@@ -103,7 +106,7 @@ def parse_teeth(values: Iterable[str], system: str = "fdi") -> tuple[str, ...]:
     for index, value in enumerate(values):
         tooth = read(value.strip())
         if tooth is None:
-            raise InvalidValue(f"{value!r} is not a tooth in the {system} system", f"teeth[{index}]")
+            raise InvalidValue(f"{value!r} is not a tooth in the {system} system; {_TAKEN}", f"teeth[{index}]")
         teeth[tooth] = None
     return tuple(teeth)
 

@@ -169,15 +169,19 @@ _ENVELOPE_ORDER: Properties = {
     "accession_number": (_TEXT, "the PMS's, if it was too long for DICOM"),
     "status": (text(choices=OrderStatus), "when it happened"),
 }
+_EXPECTED: Properties = {
+    "expected": (_NUMBER_OR_NULL, "how many images the order, or a template of its procedure, expects"),
+    "expected_from": (_TEXT_OR_NULL, "order or template"),
+    "counted": (_NUMBER_OR_NULL, "how many images of the procedure count, in all its studies; null: of no order"),
+    "shortfall": (_TEXT_OR_NULL, "in words what is missing of the expected number"),
+}
 _ENVELOPE_STUDY: Properties = {
     "instance_uid": (text(64), "Study Instance UID"),
     "modality": (_TEXT_OR_NULL, "of the first image"),
     "started_at": (_INSTANT_OR_NULL, "when its first image or report came"),
-    "expected": (_NUMBER_OR_NULL, "how many images the order, or a template of its procedure, expects"),
-    "expected_from": (_TEXT_OR_NULL, "order or template"),
     "received": (INTEGER, "how many objects of this study are here"),
+    **_EXPECTED,
     "counted": (INTEGER, "how many images of the procedure count, in all its studies"),
-    "shortfall": (_TEXT_OR_NULL, "in words what is missing of the expected number"),
     "missing": (_TEXTS, "SOP Instance UIDs that a device's report names and that are not here"),
 }
 _ALARM: Properties = {
@@ -203,11 +207,16 @@ _RECORDS: dict[str, tuple[str, Properties]] = {
     "StudySummary": ("A received study.", _SUMMARY),
     "Study": (
         "A received study with what came.",
-        _SUMMARY | {"patient": (ref("ImagedPatient"), "whose it is"), "series": (list_of("Series"), "by number")},
+        _SUMMARY
+        | _EXPECTED
+        | {"patient": (ref("ImagedPatient"), "whose it is"), "series": (list_of("Series"), "by number")},
     ),
     "Metadata": ("All that an object says.", _METADATA),
     "StudyPatient": ("Whose images they are.", _PATIENT | _NAME),
-    "ImagedPatient": ("Whose images they are, and what they say of an animal.", _PATIENT | _NAME | _ANIMAL),
+    "ImagedPatient": (
+        "Whose images they are; of an animal as the order says, else the images.",
+        _PATIENT | _NAME | _ANIMAL,
+    ),
     "Series": ("A series of a study.", _SERIES | {"instances": (list_of("Instance"), "by number")}),
     "Instance": ("A received object; of several versions the current one.", _INSTANCE),
     "Version": ("The bytes of an instance as they came once.", _VERSION),

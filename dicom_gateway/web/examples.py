@@ -16,7 +16,7 @@ from dicom_gateway.core.order_answer import order_document
 from dicom_gateway.core.order_document import parse_order
 from dicom_gateway.core.orders import cancel, with_steps
 from dicom_gateway.core.status import StepEvent, advance
-from dicom_gateway.core.study_answer import study_document, study_summary
+from dicom_gateway.core.study_answer import Ordered, study_document, study_summary
 
 _ORDERED = 1_795_420_800 * SECOND  # 2026-11-23T08:00:00Z
 _IMAGED = _ORDERED + 8400 * SECOND
@@ -96,7 +96,8 @@ def _instance(number: int) -> Instance:
         acquired_at=f"2026-11-23T10:19:{50 + number}",
     )
     stored = StoredObject(f"{number}.dcm", "1.2.840.10008.1.2.1", 0, 10_400_998, f"{number:02}" * 32)
-    return Instance(number, header, stored, _IMAGED + number * SECOND, "DX1", step_id="SPS0000000001")
+    received_at = _IMAGED + number * SECOND
+    return Instance(number, header, stored, received_at, "DX1", order_id=_ORDER.id, step_id="SPS0000000001")
 
 
 def _moved(order: Order, *events: StepEvent) -> Order:
@@ -144,7 +145,7 @@ EXAMPLE_BATCH: dict[str, Any] = {
     "results": [{"status": 201, "order": EXAMPLE_ANSWER}, {"status": 422, "problem": EXAMPLE_PROBLEM}]
 }
 EXAMPLE_SUMMARY: dict[str, Any] = study_summary(_STUDY)
-EXAMPLE_STUDY: dict[str, Any] = study_document(_STUDY, _INSTANCES, _GATEWAY)
+EXAMPLE_STUDY: dict[str, Any] = study_document(_STUDY, _INSTANCES, _GATEWAY, Ordered(_ORDER))
 EXAMPLE_METADATA: dict[str, Any] = {
     "sop_instance_uid": _INSTANCES[0].header.sop_instance_uid,
     "complete": True,
@@ -156,7 +157,7 @@ EXAMPLE_METADATA: dict[str, Any] = {
         "PixelData": {"vr": "OW", "bytes": 10_400_000},
     },
 }
-EXAMPLE_BY_HAND: dict[str, Any] = study_document(_BY_HAND, _INSTANCES, _GATEWAY)
+EXAMPLE_BY_HAND: dict[str, Any] = study_document(_BY_HAND, _INSTANCES, _GATEWAY, Ordered(_ORDER))
 _DELIVERY: dict[str, Any] = {
     "target": "clinic",
     "status": "pending",

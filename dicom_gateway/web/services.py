@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from dicom_gateway.core.completeness import Templates
 from dicom_gateway.core.device_answer import Echoed
 from dicom_gateway.core.devices import Device
 from dicom_gateway.core.model import Instance, Order, Thumbnail
@@ -57,6 +58,7 @@ class Services:
     patients: PatientStore
     studies: StudyStore
     settlement: Settlement
+    templates: Templates
     outbox: Outbox
     messages: MessageStore
     tokens: TokenStore

@@ -141,3 +141,18 @@ def test_instances_of_one_number_have_names_of_their_own(gateway: Program, tmp_p
         "series-001_image-0001.dcm", "series-001_image-0001_2.dcm",
     }  # fmt: skip
     assert answer(gateway, "studies", "list", "--order", order["id"]) == []
+
+
+def test_an_incomplete_study_says_so(gateway: Program, tmp_path: Path) -> None:
+    order = json.loads(said(gateway, "orders", "add", text=json.dumps(order_body("A-10", "P-10"))))
+    study = order["procedures"][0]["study_instance_uid"]
+    path, _ = write_image(tmp_path, study, "P-10", 1)
+    said(gateway, "store", "127.0.0.1", str(gateway.dicom_port), str(path))
+    found = answer(gateway, "studies", "show", study)
+    assert [found[key] for key in ("expected", "expected_from", "counted", "shortfall")] == [
+        2, "order", 1, "1 of 2 images",
+    ]  # fmt: skip
+    assert found["patient"]["species"] == "Canine"
+    assert found == gateway.api("GET", f"/studies/{study}").json()
+    text = said(gateway, "studies", "show", study)
+    assert "1 of 2 images" in text and "Canine" in text

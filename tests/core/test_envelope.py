@@ -14,10 +14,11 @@ from dicom_gateway.core.envelope import (
     EventType,
     StudyFacts,
     describe_instance,
+    describes_animal,
     envelope,
     with_thumbnail,
 )
-from dicom_gateway.core.model import InstanceHeader, Order, Patient, RequestedProcedure, ScheduledStep, Study
+from dicom_gateway.core.model import Code, InstanceHeader, Order, Patient, RequestedProcedure, ScheduledStep, Study
 from dicom_gateway.core.patients import Merge, MergeKind
 from dicom_gateway.core.status import OrderStatus
 
@@ -44,7 +45,7 @@ KEYS = {
     "order": "id placer_order_number accession_number status",
     "patient": "id issuer species breed neutered responsible_person responsible_organization",
     "merge": "id kind old_id survivor_id",
-    "study": "instance_uid modality started_at expected expected_from received counted shortfall missing",
+    "study": "instance_uid modality started_at received expected expected_from counted shortfall missing",
 }
 PROCEDURE = RequestedProcedure((ScheduledStep("DX", datetime(2027, 1, 15, 9), 0, "s1", expected_instances=4),))
 FACTS = StudyFacts(STUDY, [header(1), header(2), header(1, "1.2.3.2", series_number=-1)], PROCEDURE, 3, ["9.2", "9.1"])
@@ -162,6 +163,40 @@ def test_an_instance() -> None:
         "acquired_at": None,
         "thumbnail": None,
     }
+
+
+SAID: dict[str, tuple[dict[str, Any] | None, tuple[str, ...], list[str]]] = {
+    "animal, from words": ({"species": "Canine"}, ("teeth", "view"), []),
+    "animal by its breed": ({"species": None, "breed": "Beagle"}, ("teeth", "view"), []),
+    "animal that is not neutered": ({"neutered": False}, ("teeth", "view"), []),
+    "unlisted species": ({"species": "Parrot"}, ("teeth", "view"), []),
+    "animal, from codes": ({"species": "Canine"}, ("view",), ["36"]),
+    "human": ({"species": "Mensch", "breed": "x"}, ("teeth", "view"), ["36"]),
+    "nothing known": (NOBODY, ("teeth", "view"), ["36"]),
+    "nobody": (None, ("teeth", "view"), ["36"]),
+}
+
+
+@pytest.mark.parametrize(("patient", "from_text", "teeth"), SAID.values(), ids=SAID)
+def test_of_an_animal_no_teeth_are_read_from_words(
+    patient: dict[str, Any] | None, from_text: tuple[str, ...], teeth: list[str]
+) -> None:
+    one = header(3, teeth=("36",), view="Periapical", from_text=from_text)
+    found = describe_instance(one, None, describes_animal(patient))
+    assert (found["teeth"], found["supernumerary_teeth"], found["view"]) == (teeth, [], "Periapical")
+    assert found["teeth_universal"] == (["19"] if teeth else [])
+    assert found["from_text"] == [name for name in from_text if teeth or name != "teeth"]
+
+
+def test_an_order_that_says_nothing_of_an_animal_leaves_it_to_the_images() -> None:
+    facts = StudyFacts(STUDY, [header(1), header(2, **REX)])
+    found = envelope("evt_1", Event(EventType.STUDY_RECEIVED, NOW, ORDER, facts))["patient"]
+    assert found == NOBODY | {"id": "P-78", "issuer": "MYPMS"} | REX
+
+
+def test_a_species_that_is_only_a_code_has_its_meaning() -> None:
+    order = ORDER.evolve(patient=ORDER.patient.evolve(species_code=Code("448169003", "SCT", "Felis catus")))
+    assert envelope("evt_1", Event(EventType.ORDER_STARTED, NOW, order))["patient"]["species"] == "Felis catus"
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,14 @@ def test_a_cell_becomes_what_its_field_is(column: str, cell: str, value: Any) ->
     assert (found, type(found)) == (value, type(value))
 
 
+@pytest.mark.parametrize("cell", ["4,5", "0,25", "-1,5", "1.234,5"])
+def test_a_number_with_a_comma_is_told_how_it_is_written(cell: str) -> None:
+    lines = [f"{HEADER},patient.weight_kg", f"{ROW},4.5", f"{ROW.replace('C-1', 'C-2')},{cell}"]
+    found = read(*(line.replace(",", ";", 7) for line in lines))
+    assert found["line 2"]["patient"]["weight_kg"] == 4.5
+    assert found["line 3"].startswith(f"patient.weight_kg is {cell}: it must be a number with a point, as 4.5")
+
+
 def test_identifiers_and_the_registration_of_an_animal_have_columns() -> None:
     names = "patient.tattoo,patient.microchip,patient.species,patient.species_code.value,patient.species_code.scheme"
     registration = "patient.breed_registration.number,patient.breed_registration.registry,patient.languages"

@@ -106,3 +106,10 @@ def test_an_unknown_tooth_is_named(values: list[str], system: str, field: str) -
 def test_no_answer_for_what_is_no_tooth(ask) -> None:
     with pytest.raises(InvalidValue):
         ask("19")
+
+
+@pytest.mark.parametrize("system", ["fdi", "universal"])
+def test_a_refused_tooth_is_told_what_there_is(system: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        parse_teeth(["106"], system)
+    assert "there is fdi and universal; teeth of animals (Triadan) are not taken" in str(caught.value)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from dicom_gateway.core.completeness import Template, Templates
 from dicom_gateway.core.completion import Patience
 from dicom_gateway.core.device_answer import Echoed
 from dicom_gateway.core.device_sheet import Place, sheet_document
@@ -153,6 +154,7 @@ def build(folder: Path) -> World:
         patients=PatientStore(database, outbox, waiting, clock, ZONE),
         studies=StudyStore(database, outbox, clock, 60),
         settlement=Settlement(database, outbox, clock, Patience(60, 900)),
+        templates=Templates([Template("OWN3", 3, "three views")]),
         outbox=outbox,
         messages=MessageStore(database, clock),
         tokens=tokens,

@@ -19,6 +19,22 @@ ONE = "/api/v1/instances/1.2.3.4.1"
 NO_ANIMAL = dict.fromkeys(("species", "breed", "neutered", "responsible_person", "responsible_organization"))
 
 
+REX = {
+    **NO_ANIMAL,
+    "species": "Canine",
+    "breed": "Labrador Retriever",
+    "neutered": True,
+    "responsible_person": "Doe^Jane",
+}
+EXPECTED = ("expected", "expected_from", "counted", "shortfall")
+
+
+def expectation(client: httpx.Client, uid: str = STUDY) -> list[Any]:
+    """Return what the API says is expected of a study."""
+    found = client.get(f"/api/v1/studies/{uid}").json()
+    return [found[key] for key in EXPECTED]
+
+
 def shape(value: object) -> object:
     """Return the keys of JSON values, at every level."""
     if isinstance(value, dict):
@@ -40,13 +56,14 @@ def test_a_study_of_an_order(world: Any, client: httpx.Client, order: dict[str, 
     (series,) = found["series"]
     (instance,) = series["instances"]
     assert (found["instance_uid"], found["order_id"], found["received"]) == (STUDY, order["id"], 1)
-    assert found["patient"] == {"id": "P-78", "issuer": "MYPMS", "name": None, **NO_ANIMAL}
+    assert found["patient"] == {"id": "P-78", "issuer": "MYPMS", "name": None, **REX}
     assert (instance["rows"], instance["columns"], instance["teeth"]) == (10, 20, ["36"])
     assert instance["thumbnail"]["href"] == f"http://gateway.example{ONE}/thumbnail"
     assert instance["file"]["href"] == f"http://gateway.example{ONE}/file"
     assert instance["step_id"] == order["procedures"][0]["steps"][0]["id"]
     assert [version["sha256"] for version in instance["versions"]] == [stored.sha256]
     del found["series"]
+    found = {key: value for key, value in found.items() if key not in EXPECTED}
     found["patient"] = {key: value for key, value in found["patient"].items() if key not in NO_ANIMAL}
     assert client.get("/api/v1/studies").json() == {"items": [found], "next": None}
 
@@ -194,9 +211,50 @@ def test_a_damaged_file_is_an_error_and_an_alarm(world: Any, client: httpx.Clien
     assert (alarm["kind"], alarm["subject"]) == ("object damaged", stored.name)
 
 
-def test_a_study_says_what_its_images_say_of_the_animal(
+def test_a_study_says_what_is_missing(world: Any, client: httpx.Client, order: dict[str, Any]) -> None:
+    world.receive(rows=9)
+    assert expectation(client) == [2, "order", 1, "1 of 2 images"]
+    world.receive(b"two", rows=9, sop_instance_uid="1.2.3.4.2")
+    assert expectation(client) == [2, "order", 2, None]
+
+
+def test_what_came_in_another_study_of_the_procedure_counts(
     world: Any, client: httpx.Client, order: dict[str, Any]
 ) -> None:
+    world.receive(rows=9)
+    accession = order["accession_number"]
+    other = {"study_instance_uid": "1.2.5", "sop_instance_uid": "1.2.5.1", "accession_number": accession}
+    world.receive(b"two", rows=9, **other)
+    assert client.get("/api/v1/studies/1.2.5").json()["order_id"] == order["id"]
+    assert expectation(client) == expectation(client, "1.2.5") == [2, "order", 2, None]
+
+
+def test_a_template_of_the_practice_says_what_is_expected(
+    world: Any, client: httpx.Client, bodies: Callable[..., dict[str, Any]]
+) -> None:
+    body = bodies()
+    code = {"value": "OWN3", "scheme": "99LOCAL", "meaning": "Three views"}
+    body["procedures"][0] |= {"study_instance_uid": STUDY, "code": code}
+    body["procedures"][0]["steps"][0]["expected_instances"] = None
+    assert client.post("/api/v1/orders", json=body).status_code == 201
+    world.receive(rows=9)
+    assert expectation(client) == [3, "template", 1, "1 of 3 images (OWN3 three views)"]
+
+
+def test_nothing_is_expected_of_a_study_of_no_order(world: Any, client: httpx.Client) -> None:
+    world.receive(rows=9)
+    assert expectation(client) == [None] * 4
+
+
+def test_of_an_animal_of_an_order_no_teeth_are_read_from_words(
+    world: Any, client: httpx.Client, order: dict[str, Any]
+) -> None:
+    world.receive(teeth=("36",), from_text=("teeth",))
+    (series,) = client.get(f"/api/v1/studies/{STUDY}").json()["series"]
+    assert (series["instances"][0]["teeth"], series["instances"][0]["from_text"]) == ([], [])
+
+
+def test_a_study_of_no_order_says_what_its_images_say_of_the_animal(world: Any, client: httpx.Client) -> None:
     world.receive()
     world.receive(b"two", sop_instance_uid="1.2.3.4.2", species="Canine", breed="Beagle", neutered=False)
     patient = client.get(f"/api/v1/studies/{STUDY}").json()["patient"]

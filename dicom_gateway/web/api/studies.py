@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from dicom_gateway.core.study_answer import study_document, study_summary
+from dicom_gateway.core.study_answer import ordered, study_document, study_summary
 from dicom_gateway.errors import NotFound
 from dicom_gateway.web.examples import EXAMPLE_BY_HAND, EXAMPLE_STUDY, EXAMPLE_SUMMARY, page_example
 from dicom_gateway.web.pages import FilterText, PagedQuery, page, read_cursor
@@ -67,4 +67,5 @@ def _show(uid: str, access: Access) -> dict[str, Any]:
         raise NotFound(f"no study {uid}")
     seen = {order_id: access.sees(order_id) for order_id in {instance.order_id for instance in instances}}
     visible = [instance for instance in instances if seen[instance.order_id]]
-    return study_document(study, visible, access.services.public_url)
+    of = ordered(study, access.services.orders, access.services.studies)
+    return study_document(study, visible, access.services.public_url, of, access.services.templates)
