@@ -88,11 +88,15 @@ class _Room:
         with self._guard:
             held.idle_since = None
 
-    def is_full(self, held: _Held) -> bool:
-        """Say whether so many large messages are on their way that this one cannot be kept too."""
+    def gives_up(self, held: _Held) -> bool:
+        """Say whether so many large messages are on their way that this one cannot be kept too. What is given up counts
+        no more at once, so that no other is given up for the same bytes."""
         with self._guard:
             kept = sum(one.kept for one in self._open)
-            return held.kept > LARGE_BYTES and kept > BUFFERED_MESSAGES * self._limits.message_bytes
+            if held.kept <= LARGE_BYTES or kept <= BUFFERED_MESSAGES * self._limits.message_bytes:
+                return False
+            held.kept = 0
+            return True
 
     def close(self) -> None:
         """Let nobody in any more and cut those who wait."""
@@ -197,7 +201,7 @@ class MllpServer:
                 continue
             if not self._room.wait(held, reader):
                 return
-            if self._room.is_full(held):
+            if self._room.gives_up(held):
                 reason = "too many large messages at once; send it again later"
                 self._refuse(held, reader.head, "no room", reason, is_temporary=True)
                 return

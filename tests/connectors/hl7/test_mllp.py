@@ -282,7 +282,6 @@ def test_a_connection_too_many_is_closed_when_all_are_at_work(run: Callable[...,
 def test_large_messages_at_once_are_bounded_and_small_ones_go_on(run: Callable[..., Running]) -> None:
     running = run(message_bytes=2 << 20)
     large = [running.connect() for _ in range(6)]
-    refused = 0
     for client in large:
         with suppress(ConnectionError):
             client.sendall(b"\x0bMSH|" + b"A" * (2_000_000))
@@ -290,8 +289,7 @@ def test_large_messages_at_once_are_bounded_and_small_ones_go_on(run: Callable[.
     small = running.connect()
     small.sendall(framed(b"small"))
     assert answers(small) == [b"MSA|AA|small"]
-    refused = running.events["no room"]
-    assert 1 <= refused <= 3
+    assert 1 <= running.events["no room"] <= 2  # four of the largest fit
     assert {is_temporary for _, _, is_temporary in running.desk.refused} == {True}
 
 
