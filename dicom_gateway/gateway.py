@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING
 from dicom_gateway.core.completeness import Template, Templates
 from dicom_gateway.core.completion import Patience
 from dicom_gateway.core.devices import Device, Network, Origin, Service
+from dicom_gateway.core.local_time import SECOND
 from dicom_gateway.core.model import Order, StoredObject
 from dicom_gateway.core.ports import ResultSink
 from dicom_gateway.errors import NotFound
 from dicom_gateway.network import is_loopback
 from dicom_gateway.settings import PmsSettings, Settings
+from dicom_gateway.settings_local import with_local
 from dicom_gateway.storage.admission import Admission
 from dicom_gateway.storage.audit import AuditStore
+from dicom_gateway.storage.changes import Changes
 from dicom_gateway.storage.database import Database
 from dicom_gateway.storage.device_book import DeviceBook
 from dicom_gateway.storage.devices import DeviceStore
+from dicom_gateway.storage.local_settings import LocalSettingsStore
 from dicom_gateway.storage.messages import MessageStore
 from dicom_gateway.storage.migrate import migrate
 from dicom_gateway.storage.objects import ObjectStore
@@ -41,9 +45,16 @@ from dicom_gateway.storage.worklist import Worklist
 from dicom_gateway.wake import Waker
 
 if TYPE_CHECKING:
+    from dicom_gateway.storage.board import Board
+    from dicom_gateway.storage.audit_reading import AuditReader
+    from dicom_gateway.storage.device_traffic import DeviceTraffic
+    from dicom_gateway.storage.figures import FiguresStore
+    from dicom_gateway.storage.sessions import SessionStore
+    from dicom_gateway.storage.users import UserStore
     from dicom_gateway.connectors.hl7.apply import Applier
     from dicom_gateway.dicom.explaining import Explainer
 
+MINUTE = 60 * SECOND
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
@@ -53,10 +64,14 @@ def clock() -> int:
 
 
 class Gateway:
-    """The parts of a gateway, each made when it is first asked for. `close` ends those that were."""
+    """The parts of a gateway, each made when it is first asked for. `close` ends those that were.
+
+    `settings` are those that are handed in, with those of the page laid over; `local` says what came of these.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self.local = with_local(settings)
+        self.settings = settings = self.local.settings
         self.data_dir = settings.gateway.data_dir
         self.run_dir = self.data_dir / "run"
         for folder in (self.data_dir, self.run_dir):
@@ -157,9 +172,66 @@ class Gateway:
         return TokenStore(self.database, clock)
 
     @cached_property
+    def users(self) -> "UserStore":
+        """The people who use the page."""
+        from dicom_gateway.storage.users import UserStore
+
+        return UserStore(self.database, clock)
+
+    @cached_property
+    def sessions(self) -> "SessionStore":
+        """Sessions of the page."""
+        from dicom_gateway.storage.sessions import SessionStore
+
+        web = self.settings.web
+        return SessionStore(self.database, clock, web.idle_minutes * MINUTE, web.session_hours * 60 * MINUTE)
+
+    @cached_property
+    def board(self) -> "Board":
+        """The day as people look at it."""
+        from dicom_gateway.storage.board import Board
+
+        return Board(
+            self.database, clock, self.settings.zone(), self.templates,
+            lambda: [pms.name for pms in self.settings.pms],
+            lambda: [device.ae_title for device in self.device_store.all()],
+        )  # fmt: skip
+
+    @cached_property
+    def changes(self) -> Changes:
+        """Whether anything was committed."""
+        return Changes(self.settings.database_path())
+
+    @cached_property
     def audit(self) -> AuditStore:
         """Audit and alarms."""
         return AuditStore(self.database)
+
+    @cached_property
+    def audit_reader(self) -> "AuditReader":
+        """The audit as people read it."""
+        from dicom_gateway.storage.audit_reading import AuditReader
+
+        return AuditReader(self.database)
+
+    @cached_property
+    def figures(self) -> "FiguresStore":
+        """Numbers of the last days."""
+        from dicom_gateway.storage.figures import FiguresStore
+
+        return FiguresStore(self.database, clock, self.settings.zone())
+
+    @cached_property
+    def device_traffic(self) -> "DeviceTraffic":
+        """What devices did last."""
+        from dicom_gateway.storage.device_traffic import DeviceTraffic
+
+        return DeviceTraffic(self.database)
+
+    @cached_property
+    def local_settings(self) -> LocalSettingsStore:
+        """The settings that are made on the page."""
+        return LocalSettingsStore(self.database, clock)
 
     @cached_property
     def unknown_devices(self) -> UnknownDevices:
@@ -198,7 +270,7 @@ class Gateway:
     def close(self) -> None:
         """End what was made."""
         made = vars(self)
-        for name in ("objects", "database", "waker"):
+        for name in ("objects", "changes", "database", "waker"):
             if name in made:
                 made[name].close()
 
@@ -217,8 +289,11 @@ class Gateway:
 
     def sinks(self) -> dict[str, ResultSink]:
         """Return what sends events to each PMS."""
-        makers = {"webhook": self._webhook_sink, "hl7": self._hl7_sink}
-        return {pms.name: makers[pms.type](pms) for pms in self.settings.pms}
+        return {pms.name: self.sink(pms) for pms in self.settings.pms}
+
+    def sink(self, pms: PmsSettings) -> ResultSink:
+        """Return what sends events to one PMS, which need not be among the settings."""
+        return {"webhook": self._webhook_sink, "hl7": self._hl7_sink}[pms.type](pms)
 
     def _webhook_sink(self, pms: PmsSettings) -> ResultSink:
         from dicom_gateway.connectors.http_transport import HttpTransport

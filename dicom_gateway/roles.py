@@ -180,16 +180,23 @@ def run_intake(gateway: Gateway, context: RoleContext) -> None:
 def run_web(gateway: Gateway, context: RoleContext) -> None:
     """Serve the API and the page until drained."""
     from dicom_gateway.device_sheets import sheet_of
+    from dicom_gateway.machine import machine_of
     from dicom_gateway.metrics import exposition
     from dicom_gateway.readiness import Readiness, gauges
+    from dicom_gateway.settings_shown import settings_shown
+    from dicom_gateway.storage.badges import count_waiting
+    from dicom_gateway.storage.order_search import OrderSearch
+    from dicom_gateway.storage.study_search import StudySearch
     from dicom_gateway.study.decoder import Decoder
     from dicom_gateway.study.thumbnails import Thumbnails
+    from dicom_gateway.study.viewing import Viewing
     from dicom_gateway.web.app import create_app
     from dicom_gateway.web.server import WebServer
-    from dicom_gateway.web.services import DeviceServices, Services
+    from dicom_gateway.web.services import DeviceServices, HealthServices, PageServices, Services
 
     settings, decoder = gateway.settings, Decoder()
     readiness = Readiness(gateway, context.draining.is_set)
+    viewing = Viewing(gateway.object_path)
     services = Services(
         orders=gateway.orders,
         patients=gateway.patients,
@@ -199,6 +206,25 @@ def run_web(gateway: Gateway, context: RoleContext) -> None:
         outbox=gateway.outbox,
         messages=gateway.messages,
         tokens=gateway.tokens,
+        users=gateway.users,
+        sessions=gateway.sessions,
+        page=PageServices(
+            practice=settings.gateway.practice,
+            is_secure=bool(settings.web.tls_key) or settings.web.behind_proxy,
+            version=gateway.changes.version,
+            badges=lambda: count_waiting(gateway.database),
+            viewing=viewing,
+            study_search=StudySearch(gateway.database),
+            board=gateway.board,
+            order_search=OrderSearch(gateway.database),
+        ),
+        health=HealthServices(
+            gateway.figures,
+            gateway.device_traffic,
+            gateway.audit_reader,
+            lambda: machine_of(gateway),
+            lambda: settings_shown(gateway.settings),
+        ),
         audit=gateway.audit,
         devices=DeviceServices(
             gateway.device_store,
@@ -226,6 +252,7 @@ def run_web(gateway: Gateway, context: RoleContext) -> None:
     log.info("ready")
     server.run()
     decoder.close()
+    viewing.close()
 
 
 def _echo(device: Device, settings: Settings) -> Echoed:

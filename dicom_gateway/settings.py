@@ -93,6 +93,8 @@ class WebSettings(Section):
     behind_proxy: bool = Field(
         default=False, description="A proxy in front of the gateway does TLS, and only it can reach this port."
     )
+    idle_minutes: Seconds = Field(default=30, description="Minutes without a click after which the page logs off.")
+    session_hours: Seconds = Field(default=12, description="Hours after a log-in when the page logs off all the same.")
 
     @field_validator("tls_key")
     @classmethod

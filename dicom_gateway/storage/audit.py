@@ -17,6 +17,7 @@ class Actor:
 
 
 GATEWAY = Actor("gateway")
+VIEWED = "viewed"
 
 _RECORD = Statement(AuditRow.insert(**columns(("at", "who", "origin", "action", "subject", "detail"))))
 _RAISE = Statement(
@@ -61,6 +62,14 @@ class AuditStore:
     def alarm(self, at: int, kind: str, subject: str, detail: str) -> None:
         """Raise an alarm in a transaction of its own."""
         self._database.write(lambda tx: raise_alarm(tx, at, kind, subject, detail))
+
+    def note(self, at: int, actor: Actor, action: str, subject: str, detail: str = "") -> None:
+        """Add one line to the audit in a transaction of its own."""
+        self._database.write(lambda tx: record(tx, at, actor, action, subject, detail))
+
+    def saw(self, at: int, actor: Actor, subject: str, detail: str = "") -> None:
+        """Add that somebody was shown something of patients; written soon, not waited for."""
+        self._database.submit(lambda tx: record(tx, at, actor, VIEWED, subject, detail))
 
     def clear(self, key: int, actor: Actor, at: int) -> Row:
         """End the alarm of that key because a person has seen to it; return what it was. Raises NotFound."""

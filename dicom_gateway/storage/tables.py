@@ -7,7 +7,14 @@ migrations/ is what makes the tables; a test holds both to the same columns.
 import peewee
 from peewee import BigIntegerField, IntegerField, TextField
 
-from dicom_gateway.storage import message_tables, observation_tables, patient_tables  # noqa: F401 - these are tables too
+from dicom_gateway.storage import (  # noqa: F401 - these are tables too
+    local_settings_tables,
+    match_tables,
+    message_tables,
+    observation_tables,
+    patient_tables,
+    user_tables,
+)
 from dicom_gateway.storage.row import BaseRow as _Row
 
 

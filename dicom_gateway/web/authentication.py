@@ -1,4 +1,4 @@
-"""Who asks: a bearer token (RFC 6750) on everything that is not public. A path that nobody listed is not public.
+"""Who asks: a bearer token (RFC 6750) on every path of the API that is not public.
 
 A valid token is remembered for a few seconds, so one that is revoked is useless soon after. A token has 256 random
 bits: guessing is hopeless, and many failures from one address only change 401 to 429. A valid token is never refused
@@ -19,7 +19,8 @@ from dicom_gateway.core.ports import Clock
 from dicom_gateway.storage.tokens import Bearer, TokenStore
 from dicom_gateway.web.problems import problem
 
-PUBLIC = frozenset({"/", "/healthz", "/readyz", "/metrics", "/api/docs", "/api/openapi.json", "/api/static/docs.css"})
+PROTECTED = "/api/"  # what begins so needs a token, but for what is public; the page sees to itself by its sessions
+PUBLIC = frozenset({"/api/docs", "/api/openapi.json", "/api/static/docs.css"})
 REMEMBERED_FOR = 3 * SECOND
 REMEMBERED_TOKENS = 1024
 FAILURES = 30  # of one address within WINDOW; beyond that the answer is 429
@@ -75,7 +76,7 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+        if scope["type"] == "http" and scope["path"].startswith(PROTECTED) and scope["path"] not in PUBLIC:
             refusal = await self._refusal(scope)
             if refusal is not None:
                 await refusal(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Request bodies: bounded in bytes, time, depth and number of values; JSON (RFC 8259) in UTF-8 and nothing else.
+"""Request bodies: bounded in bytes, time, depth and number of values; JSON (RFC 8259) in UTF-8, forms on the page.
 
 The middleware reads the whole body before anything works on it, so that what is too large, too slow, compressed or of
 another type is refused in one place. Many clients look for an answer only when they have sent everything: what still
@@ -26,6 +26,7 @@ MAX_DEPTH = 32  # an order has 7
 MAX_VALUES = 500_000  # a batch of 1,000 full orders has some 100,000
 _LARGE_BYTES = 64 << 10  # parsed beside the event loop
 _JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"  # what the page sends
 
 
 class _Refused(Exception):
@@ -63,7 +64,7 @@ class BodyLimits:
             await self._app(scope, receive, send)
             return
         try:
-            self._check(headers, length)
+            self._check(scope["path"], headers, length)
             body = await self._read(receive)
         except _Refused as refusal:
             answer = problem(refusal.status, str(refusal), headers={"Connection": "close"})
@@ -73,15 +74,16 @@ class BodyLimits:
         else:
             await self._app(scope, _replay(body, receive), send)
 
-    def _check(self, headers: Headers, length: str) -> None:
+    def _check(self, path: str, headers: Headers, length: str) -> None:
         if not length.isdigit() or int(length[:20]) > self._max_bytes:
             raise self._too_large()
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise _Refused(415, "a compressed body is not taken")
         media_type, _, parameters = headers.get("content-type", "").partition(";")
         charset = parameters.strip().lower().replace('"', "")
-        if media_type.strip().lower() != _JSON or charset not in ("", "charset=utf-8"):
-            raise _Refused(415, f"the body must be {_JSON} in UTF-8")
+        wanted = _JSON if path.startswith("/api/") else _FORM
+        if media_type.strip().lower() != wanted or charset not in ("", "charset=utf-8"):
+            raise _Refused(415, f"the body must be {wanted} in UTF-8")
 
     def _too_large(self) -> _Refused:
         return _Refused(413, f"a body has at most {self._max_bytes} bytes")

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from dicom_gateway.web.roles import ROLES
 
@@ -33,12 +33,6 @@ th, td { border-bottom: 1px solid #e5e5e5; padding: .25rem .5rem .25rem 0; text-
 """
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-async def start() -> Response:
-    """Lead to the documentation."""
-    return RedirectResponse("/api/docs", status_code=307)
 
 
 @router.get("/api/docs")

@@ -1,12 +1,11 @@
 """The outermost layer: headers that every answer carries, one log line a request, and the net under everything."""
 
 import time
+from collections.abc import Callable
 
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from dicom_gateway.web.problems import answer_error
 
 # What an answer says itself stays.
 SECURITY_HEADERS = {
@@ -23,10 +22,11 @@ log = structlog.get_logger()
 
 
 class Edge:
-    """Wraps the whole application."""
+    """Wraps the whole application; `answer` says what an error that nobody handled is answered with."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answer: Callable[[Scope, Exception], ASGIApp]) -> None:
         self._app = app
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -48,7 +48,7 @@ class Edge:
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception as error:
-            response = answer_error(error)  # logs it
+            response = self._answer(scope, error)  # logs it
             if status:
                 raise  # half an answer is out: the connection must break
             await response(scope, receive, send_with_headers)

@@ -62,11 +62,16 @@ def readyz(request: Request) -> JSONResponse:
 )
 def metrics(request: Request) -> Response:
     """Only for requests from this machine that no proxy passed on."""
-    if not _is_local(peer_address(request.scope)) or any(name in request.headers for name in _PROXIED):
+    if not is_of_this_machine(request):
         raise NotAllowed("metrics are for this machine only")
     services: Services = request.app.state.services
     text, media_type = services.metrics()
     return Response(text, headers={"Content-Type": media_type})
+
+
+def is_of_this_machine(request: Request) -> bool:
+    """Say whether a request comes from this machine, and no proxy passed it on."""
+    return _is_local(peer_address(request.scope)) and not any(name in request.headers for name in _PROXIED)
 
 
 def _is_local(address: str) -> bool:

@@ -8,21 +8,32 @@ from zoneinfo import ZoneInfo
 from dicom_gateway.core.completeness import Templates
 from dicom_gateway.core.device_answer import Echoed
 from dicom_gateway.core.devices import Device
+from dicom_gateway.core.health_answer import Machine, ShownSetting
 from dicom_gateway.core.model import Instance, Order, Thumbnail
 from dicom_gateway.core.ports import Clock
 from dicom_gateway.storage.admission import Admission
 from dicom_gateway.storage.audit import AuditStore
+from dicom_gateway.storage.audit_reading import AuditReader
+from dicom_gateway.storage.badges import Badges
+from dicom_gateway.storage.board import Board
+from dicom_gateway.storage.device_traffic import DeviceTraffic
 from dicom_gateway.storage.devices import DeviceStore
+from dicom_gateway.storage.figures import FiguresStore
 from dicom_gateway.storage.messages import MessageStore
 from dicom_gateway.storage.objects import ObjectStore
 from dicom_gateway.storage.observations import ObservationStore
+from dicom_gateway.storage.order_search import OrderSearch
 from dicom_gateway.storage.orders import OrderStore
 from dicom_gateway.storage.outbox import Outbox
 from dicom_gateway.storage.patients import PatientStore
+from dicom_gateway.storage.sessions import SessionStore
 from dicom_gateway.storage.settlement import Settlement
 from dicom_gateway.storage.studies import StudyStore
+from dicom_gateway.storage.study_search import StudySearch
 from dicom_gateway.storage.tokens import TokenStore
 from dicom_gateway.storage.unknown_devices import UnknownDevices
+from dicom_gateway.storage.users import UserStore
+from dicom_gateway.study.viewing import Viewing
 
 
 class Thumbnails(Protocol):
@@ -45,6 +56,32 @@ class DeviceServices:
 
 
 @dataclass(frozen=True, slots=True)
+class PageServices:
+    """What only the page needs. `is_secure`: browsers reach it by HTTPS; `version` moves with every change of the
+    database; `badges` counts what waits for a person; `viewing` draws for the viewer and for downloads."""
+
+    practice: str
+    is_secure: bool
+    version: Callable[[], int]
+    badges: Callable[[], Badges]
+    viewing: Viewing
+    study_search: StudySearch
+    board: Board
+    order_search: OrderSearch
+
+
+@dataclass(frozen=True, slots=True)
+class HealthServices:
+    """How the gateway is, for people: its figures, what devices did last, its audit, its machine, its settings."""
+
+    figures: FiguresStore
+    traffic: DeviceTraffic
+    audit: AuditReader
+    machine: Callable[[], Machine]
+    settings: Callable[[], list[ShownSetting]]
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything behind the API.
 
@@ -62,6 +99,10 @@ class Services:
     outbox: Outbox
     messages: MessageStore
     tokens: TokenStore
+    users: UserStore
+    sessions: SessionStore
+    page: PageServices
+    health: HealthServices
     audit: AuditStore
     devices: DeviceServices
     unknown_devices: UnknownDevices

@@ -18,39 +18,64 @@ from dicom_gateway.core.completion import Patience
 from dicom_gateway.core.device_answer import Echoed
 from dicom_gateway.core.device_sheet import Place, sheet_document
 from dicom_gateway.core.devices import Device, Devices
+from dicom_gateway.core.health_answer import Machine, RoleProcess, ShownSetting
+from dicom_gateway.core.local_time import SECOND
 from dicom_gateway.core.model import Instance, InstanceHeader, StoredObject, Thumbnail
+from dicom_gateway.core.users import User, UserRole
 from dicom_gateway.dicom.explaining import Explainer
 from dicom_gateway.dicom.file_meta import file_head
 from dicom_gateway.dicom.watching import facts_of_identifier
 from dicom_gateway.storage.admission import Admission
 from dicom_gateway.storage.audit import Actor, AuditStore
+from dicom_gateway.storage.audit_reading import AuditReader
+from dicom_gateway.storage.badges import count_waiting
+from dicom_gateway.storage.board import Board
+from dicom_gateway.storage.changes import Changes
 from dicom_gateway.storage.database import Database
+from dicom_gateway.storage.device_traffic import DeviceTraffic
 from dicom_gateway.storage.devices import DeviceStore
+from dicom_gateway.storage.figures import FiguresStore
 from dicom_gateway.storage.messages import Direction, MessageStore, NewMessage, Result
 from dicom_gateway.storage.migrate import migrate
 from dicom_gateway.storage.objects import ObjectStore
 from dicom_gateway.storage.observations import ObservationStore, WorklistAsked
 from dicom_gateway.storage.observing import Observer
+from dicom_gateway.storage.order_search import OrderSearch
 from dicom_gateway.storage.orders import OrderStore
 from dicom_gateway.storage.outbox import Outbox, Target
 from dicom_gateway.storage.patients import PatientStore
 from dicom_gateway.storage.performed_steps import PerformedStepStore
+from dicom_gateway.storage.sessions import SessionStore
 from dicom_gateway.storage.settlement import Settlement
 from dicom_gateway.storage.studies import StudyStore
+from dicom_gateway.storage.study_search import StudySearch
 from dicom_gateway.storage.tokens import Role, TokenStore
 from dicom_gateway.storage.unknown_devices import UnknownDevices
+from dicom_gateway.storage.users import UserStore
 from dicom_gateway.storage.waiting import Waiting
 from dicom_gateway.storage.worklist import StepVersion, Worklist
+from dicom_gateway.study.viewing import Viewing
 from dicom_gateway.web.app import create_app
 from dicom_gateway.web.examples import EXAMPLE_ORDER
+from dicom_gateway.web.pages.frame import mark_of
 from dicom_gateway.web.server import Limits, WebServer
-from dicom_gateway.web.services import DeviceServices, Services
+from dicom_gateway.web.services import DeviceServices, HealthServices, PageServices, Services
 
+MACHINE = Machine(
+    "/srv/data", 100 << 30, 40 << 30, 1 << 30, 5 << 20, 1 << 10, (RoleProcess("web", 4711, 90 << 20, 1_789_990_000_000_000),),
+    (("dicom_gateway", "1.2.3"),),
+)  # fmt: skip
+SETTINGS = [
+    ShownSetting("dicom.port", "11112", True, "default"),
+    ShownSetting("gateway.practice", "Practice <1>", False, "/etc/gateway.toml"),
+]
+PASSWORD = "correct horse 9"  # of every user
 NOW = 1_790_000_000_000_000
 JPEG = b"\xff\xd8 a picture \xff\xd9"
 HEAD = file_head("1.2.840.10008.5.1.4.1.1.1.1", "1.2.3.4.1", "1.2.840.10008.1.2.1", "DX1")
 TESTER = Actor("test")
 ZONE = ZoneInfo("Europe/Berlin")
+TEMPLATES = Templates([Template("OWN3", 3, "three views")])
 CONFIGURED = [Device("DX1", modalities=("DX",))]
 PLACE = Place("DCMGATEWAY", "192.168.1.10", 11112, 2762, False, False, False)
 DEVICES = Devices([Device("DX9", modalities=("DX", "IO"))], accept_unknown=True)
@@ -77,6 +102,20 @@ class Pictures:
         return Thumbnail(JPEG, 256, 200, self.is_tile)
 
 
+class Visitor(httpx.Client):
+    """Somebody who is logged in: `get` and `post` as a browser sends them, and no redirect is followed."""
+
+    def __init__(self, port: int, secret: str, **options: Any) -> None:
+        super().__init__(
+            base_url=f"http://127.0.0.1:{port}", cookies={"session": secret}, trust_env=False, timeout=20, **options
+        )
+        self.mark = mark_of(secret)
+
+    def send_form(self, path: str, **fields: Any) -> httpx.Response:
+        """Post a form with the mark of the session; a list is a field that is there several times."""
+        return self.post(path, data={"csrf": self.mark, **fields})
+
+
 @dataclass
 class World:
     """What stands behind the API, and what a test may change about it."""
@@ -96,6 +135,17 @@ class World:
         return httpx.Client(
             base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=20, **options
         )
+
+    def user(self, role: UserRole = UserRole.ADMINISTRATOR) -> User:
+        """Return the user of a role, made when it is first asked for."""
+        store = self.services.users
+        known = {user.role: user for user in store.all()}
+        return known.get(role) or store.create(f"the {role}", role, PASSWORD, TESTER)
+
+    def visitor(self, port: int, role: UserRole = UserRole.ADMINISTRATOR, **options: Any) -> "Visitor":
+        """Return a browser of sorts in which the user of a role is logged in."""
+        secret = self.services.sessions.begin(self.user(role), "127.0.0.1", "test")
+        return Visitor(port, secret, **options)
 
     def receive(self, data: bytes = b"pixels", **header: Any) -> StoredObject:
         """Keep an object as a device would have sent it."""
@@ -141,11 +191,13 @@ def build(folder: Path) -> World:
     def clock() -> int:
         return time[0]
 
+    changes = Changes(database.path)
     outbox = Outbox(database, [Target("clinic")], secrets.randbits)
     waiting = Waiting(outbox, PerformedStepStore(database, outbox, clock), clock)
     tokens = TokenStore(database, clock)
     devices, unknown = DeviceStore(database, clock, CONFIGURED), UnknownDevices(database, clock)
     echoed: dict[str, Echoed] = {}
+    objects = ObjectStore(folder / "store", 0, secrets.randbits)
     explainer = Explainer(
         ObservationStore(database), unknown, Worklist(database), lambda: DEVICES, clock, ZONE, 5000, 0
     )
@@ -154,10 +206,29 @@ def build(folder: Path) -> World:
         patients=PatientStore(database, outbox, waiting, clock, ZONE),
         studies=StudyStore(database, outbox, clock, 60),
         settlement=Settlement(database, outbox, clock, Patience(60, 900)),
-        templates=Templates([Template("OWN3", 3, "three views")]),
+        templates=TEMPLATES,
         outbox=outbox,
         messages=MessageStore(database, clock),
         tokens=tokens,
+        users=UserStore(database, clock),
+        sessions=SessionStore(database, clock, 1800 * SECOND, 12 * 3600 * SECOND),
+        page=PageServices(
+            practice="Practice <1>",
+            is_secure=False,
+            version=changes.version,
+            badges=lambda: count_waiting(database),
+            viewing=Viewing(lambda stored: objects.path(stored.name)),
+            study_search=StudySearch(database),
+            board=Board(
+                database, clock, ZONE, TEMPLATES, lambda: ["clinic"],
+                lambda: [device.ae_title for device in devices.all()],
+            ),
+            order_search=OrderSearch(database),
+        ),
+        health=HealthServices(
+            FiguresStore(database, clock, ZONE), DeviceTraffic(database), AuditReader(database),
+            lambda: MACHINE, lambda: SETTINGS,
+        ),  # fmt: skip
         audit=AuditStore(database),
         devices=DeviceServices(
             devices,
@@ -168,7 +239,7 @@ def build(folder: Path) -> World:
         unknown_devices=unknown,
         observations=ObservationStore(database),
         explain=explainer.explain,
-        objects=ObjectStore(folder / "store", 0, secrets.randbits),
+        objects=objects,
         thumbnails=pictures,
         zone=ZONE,
         clock=clock,
@@ -224,6 +295,7 @@ def living(folder: Path) -> Iterator[World]:
     """Yield a world below `folder`, and end it."""
     world = build(folder)
     yield world
+    world.services.page.viewing.close()
     world.services.objects.close()
     world.database.close()
 

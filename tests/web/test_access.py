@@ -8,7 +8,7 @@ import pytest
 
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.tokens import Role
-from dicom_gateway.web.authentication import FAILURES, PUBLIC, Authenticator
+from dicom_gateway.web.authentication import FAILURES, PROTECTED, PUBLIC, Authenticator
 from dicom_gateway.web.roles import ROLES, STAFF
 
 Bodies = Callable[..., dict[str, Any]]
@@ -30,7 +30,15 @@ def test_nothing_without_a_token(shared_world: Any, shared_port: int, method: st
     assert answer.json()["status"] == 401
 
 
-@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/nothing", "/API/v1/orders", "//api/v1/orders", "/favicon.ico"])
+@pytest.mark.parametrize("path", ["/API/v1/orders", "//api/v1/orders", "/favicon.ico", "/nothing"])
+def test_what_nobody_serves_is_an_error_page(shared_world: Any, shared_port: int, path: str) -> None:
+    with shared_world.client(shared_port, "") as nobody:
+        answer = nobody.get(f"http://127.0.0.1:{shared_port}{path}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/nothing"])
 def test_what_does_not_exist_needs_a_token_too(shared_world: Any, shared_port: int, path: str) -> None:
     with shared_world.client(shared_port, "") as nobody, shared_world.client(shared_port) as known:
         assert nobody.get(f"http://127.0.0.1:{shared_port}{path}").status_code == 401
@@ -72,7 +80,9 @@ def test_only_staff_completes_a_study() -> None:
 def test_the_table_and_the_public_paths_are_the_application(shared_client: httpx.Client) -> None:
     paths = shared_client.get("/api/openapi.json").json()["paths"]
     listed = {(method.upper(), path) for path, operations in paths.items() for method in operations}
-    assert {(method, path) for method, path in listed if path not in PUBLIC} == set(ROLES)
+    assert {(method, path) for method, path in listed if path.startswith(PROTECTED) and path not in PUBLIC} == set(
+        ROLES
+    )
 
 
 def test_a_revoked_token_is_useless_within_seconds(world: Any, port: int) -> None:

@@ -178,7 +178,7 @@ def run(limits: BodyLimits, messages: list[dict[str, Any]]) -> list[dict[str, An
     """Run a middleware over the messages of a request, after which nothing more comes; return what it sent."""
     sent: list[dict[str, Any]] = []
     headers = [(b"content-type", b"application/json"), (b"transfer-encoding", b"chunked")]
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/orders", "headers": headers}
 
     async def receive() -> dict[str, Any]:
         if not messages:

@@ -11,7 +11,7 @@ from dicom_gateway.web.app import create_app
 
 ANSWERS = [
     ("GET", "/healthz", 200),
-    ("GET", "/", 307),
+    ("GET", "/", 303),
     ("GET", "/api/docs", 200),
     ("GET", "/api/static/docs.css", 200),
     ("GET", "/api/openapi.json", 200),

@@ -9,7 +9,7 @@ from dicom_gateway.core.identifiers import printable
 from dicom_gateway.errors import NotFound
 from dicom_gateway.storage.database import Row
 from dicom_gateway.web.examples import EXAMPLE_ALARM, page_example
-from dicom_gateway.web.pages import PagedQuery, Place, instant, page_of
+from dicom_gateway.web.paging import PagedQuery, Place, instant, page_of
 from dicom_gateway.web.roles import Authorised
 from dicom_gateway.web.schema import answers
 

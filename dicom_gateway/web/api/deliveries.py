@@ -9,7 +9,7 @@ from pydantic import Field
 from dicom_gateway.core.delivery_answer import delivery_document, event_document
 from dicom_gateway.storage.delivery_lines import DeliveryStatus
 from dicom_gateway.web.examples import EXAMPLE_DELIVERY, EXAMPLE_EVENT, EXAMPLE_RETRIED, page_example
-from dicom_gateway.web.pages import EmptyIsNone, FilterText, PagedQuery, page, read_cursor
+from dicom_gateway.web.paging import EmptyIsNone, FilterText, PagedQuery, page, read_cursor
 from dicom_gateway.web.roles import Access, Authorised
 from dicom_gateway.web.schema import answers
 

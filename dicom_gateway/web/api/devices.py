@@ -23,7 +23,7 @@ from dicom_gateway.web.device_examples import (
     EXAMPLE_UNKNOWN_DEVICE,
 )
 from dicom_gateway.web.examples import page_example
-from dicom_gateway.web.pages import FilterText, PagedQuery, Place, page, page_of, read_cursor
+from dicom_gateway.web.paging import FilterText, PagedQuery, Place, page, page_of, read_cursor
 from dicom_gateway.web.roles import Authorised
 from dicom_gateway.web.schema import answers, body
 

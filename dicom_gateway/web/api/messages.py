@@ -14,7 +14,7 @@ from dicom_gateway.errors import InvalidValue, NotFound
 from dicom_gateway.storage.messages import Direction, MessageFilter
 from dicom_gateway.web.examples import page_example
 from dicom_gateway.web.message_schemas import EXAMPLE_MESSAGE, EXAMPLE_MESSAGE_SUMMARY
-from dicom_gateway.web.pages import EmptyIsNone, FilterText, PagedQuery, page, read_cursor
+from dicom_gateway.web.paging import EmptyIsNone, FilterText, PagedQuery, page, read_cursor
 from dicom_gateway.web.roles import Authorised
 from dicom_gateway.web.schema import answers
 

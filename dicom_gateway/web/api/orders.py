@@ -16,7 +16,7 @@ from dicom_gateway.errors import InvalidDocument, InvalidValue, Unavailable
 from dicom_gateway.storage.orders import OrderFilter
 from dicom_gateway.web.bodies import Json
 from dicom_gateway.web.examples import EXAMPLE_ANSWER, EXAMPLE_BATCH, EXAMPLE_CANCELED, page_example
-from dicom_gateway.web.pages import EmptyIsNone, FilterText, PagedQuery, page, read_cursor
+from dicom_gateway.web.paging import EmptyIsNone, FilterText, PagedQuery, page, read_cursor
 from dicom_gateway.web.problems import problem_document, problem_of
 from dicom_gateway.web.roles import Access, Authorised
 from dicom_gateway.web.schema import answers, body

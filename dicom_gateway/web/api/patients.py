@@ -12,7 +12,7 @@ from dicom_gateway.errors import NotFound
 from dicom_gateway.storage.merging import Changed
 from dicom_gateway.web.bodies import Json
 from dicom_gateway.web.examples import page_example
-from dicom_gateway.web.pages import PagedQuery, page, read_cursor
+from dicom_gateway.web.paging import PagedQuery, page, read_cursor
 from dicom_gateway.web.patient_schemas import EXAMPLE_CHANGED_MERGE, EXAMPLE_MERGE, EXAMPLE_UNDONE_MERGE
 from dicom_gateway.web.roles import Authorised
 from dicom_gateway.web.schema import answers, body

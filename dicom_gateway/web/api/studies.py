@@ -9,7 +9,7 @@ from pydantic import Field
 from dicom_gateway.core.study_answer import ordered, study_document, study_summary
 from dicom_gateway.errors import NotFound
 from dicom_gateway.web.examples import EXAMPLE_BY_HAND, EXAMPLE_STUDY, EXAMPLE_SUMMARY, page_example
-from dicom_gateway.web.pages import FilterText, PagedQuery, page, read_cursor
+from dicom_gateway.web.paging import FilterText, PagedQuery, page, read_cursor
 from dicom_gateway.web.roles import Access, Authorised
 from dicom_gateway.web.schema import answers
 
