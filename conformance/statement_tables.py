@@ -6,7 +6,7 @@ status to the gateway adds its row here: tests/test_statement.py compares with d
 
 from typing import NamedTuple
 
-from dicom_gateway.core.performed import (
+from dicom_gateway.core.performed_refusals import (
     DuplicateInstance,
     MissingAttribute,
     MissingAttributeValue,

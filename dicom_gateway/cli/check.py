@@ -15,6 +15,7 @@ from dicom_gateway.core.identifiers import printable
 from dicom_gateway.dicom.scu import log_for_a_person
 from dicom_gateway.errors import SettingsError
 from dicom_gateway.settings_loading import CONFIG_VARIABLE, DEFAULT_FILE, load_settings
+from dicom_gateway.settings_local import Local, with_local
 
 _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
 
@@ -38,14 +39,24 @@ def check(context: click.Context, as_json: bool) -> None:
 
 def _findings(config: Path | None) -> Iterator[Finding]:
     try:
-        settings = load_settings(config)
+        local = with_local(load_settings(config))
     except SettingsError as error:
         for line in str(error).splitlines():
             yield Finding("configuration", State.FAILED, line, "mend it; the rest is looked at once this can be read")
         return
     path = config or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
-    yield from check_all(settings, path if path.is_file() else None)
-    yield from check_work(settings)
+    yield from _of_the_page(local)
+    yield from check_all(local.settings, path if path.is_file() else None)
+    yield from check_work(local.settings)
+
+
+def _of_the_page(local: Local) -> Iterator[Finding]:
+    """Yield what comes from the page rather than from the file, and what of it is not in effect."""
+    if made := local.in_effect():
+        yield Finding("settings of the page", State.OK, f"made on the page: {', '.join(made)}")
+    for left in local.left_out:
+        advice = "change or remove it on the page, under Connections"
+        yield Finding("settings of the page", State.WARNING, f"{left.subject} is not in effect: {left.why}", advice)
 
 
 def _print(finding: Finding) -> None:

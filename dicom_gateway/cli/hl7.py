@@ -18,6 +18,7 @@ from dicom_gateway.connectors.hl7.sources import Source, Sources
 from dicom_gateway.errors import NotFound
 from dicom_gateway.settings import Settings
 from dicom_gateway.settings_loading import load_settings
+from dicom_gateway.settings_local import with_local
 
 NOT_READ = "(not read)"
 REFUSED = 1  # the exit code when a message would not be taken
@@ -40,7 +41,7 @@ def explain_file(context: click.Context, file: Path, source: str) -> None:
 
     Nothing is stored and nobody is answered. The command fails when a message would be refused.
     """
-    settings = load_settings(context.find_root().obj)
+    settings = with_local(load_settings(context.find_root().obj)).settings
     zone = settings.zone()
     is_refused = False
     for raw in split(file.read_bytes()).messages:

@@ -14,12 +14,13 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.sequence import Sequence
 
 from dicom_gateway.core.attributes import Attribute
+from dicom_gateway.core.folding import fold, name_index
 from dicom_gateway.core.habits import OF_A_PERSON
 from dicom_gateway.core.identifiers import printable
 from dicom_gateway.core.matching import Level, Query
 from dicom_gateway.core.transliteration import transliterated
 from dicom_gateway.core.worklist_item import Readable
-from dicom_gateway.core.worklist_keys import fold, is_wildcard, name_index
+from dicom_gateway.core.worklist_keys import is_wildcard
 
 _STEP: Final = "ScheduledProcedureStepSequence"
 _DATE: Final = "ScheduledProcedureStepStartDate"

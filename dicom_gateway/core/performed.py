@@ -15,8 +15,9 @@ from pydicom.sequence import Sequence
 
 from dicom_gateway.core.identifiers import is_uid
 from dicom_gateway.core.model import Code, PerformedStep, StepReference
-from dicom_gateway.core.status import PerformedStatus
-from dicom_gateway.errors import Conflict, GatewayError, InvalidValue
+from dicom_gateway.core.performed_refusals import MissingAttribute, MissingAttributeValue, NoLongerUpdatable
+from dicom_gateway.core.status import PERFORMED_FINAL, PerformedStatus
+from dicom_gateway.errors import InvalidValue
 
 # Type 1 and 2 attributes of an N-CREATE that are accepted and marked when absent (Table F.7.2-1).
 WANTED_IN_CREATE = (
@@ -60,36 +61,6 @@ FIXED_AT_CREATE = (
     "Modality",
     "StudyID",
 )
-FINAL = (PerformedStatus.COMPLETED, PerformedStatus.DISCONTINUED)
-
-
-class MissingAttribute(GatewayError):
-    """A required attribute is absent."""
-
-    n_status: int = 0x0120
-
-    def __init__(self, keyword: str) -> None:
-        super().__init__(f"{keyword} is required")
-        self.keyword = keyword
-
-
-class MissingAttributeValue(MissingAttribute):
-    """A required attribute has no value."""
-
-    n_status: int = 0x0121
-
-
-class DuplicateInstance(GatewayError):
-    """A performed step of that SOP Instance UID exists."""
-
-    n_status: int = 0x0111
-
-
-class NoLongerUpdatable(Conflict):
-    """Performed Procedure Step Object may no longer be updated"""
-
-    n_status: int = 0x0110
-    error_id: int = 0xA710
 
 
 def create(uid: str, attributes: Dataset, calling_ae_title: str, now: int) -> PerformedStep:
@@ -127,7 +98,7 @@ def update(stored: PerformedStep, changes: Dataset, now: int) -> PerformedStep:
 
     Raises NoLongerUpdatable after a final status, InvalidValue for a status of other text.
     """
-    if stored.status in FINAL:
+    if stored.status in PERFORMED_FINAL:
         raise NoLongerUpdatable("Performed Procedure Step Object may no longer be updated")
     changes = readable(changes)
     status = _status(changes) or stored.status
@@ -142,7 +113,7 @@ def update(stored: PerformedStep, changes: Dataset, now: int) -> PerformedStep:
             attributes.add(element)
     attributes.PerformedProcedureStepStatus = status.value
     ended_at = stored.ended_at
-    if status in FINAL:
+    if status in PERFORMED_FINAL:
         ended_at = now
         marks += [f"ended without {keyword}" for keyword in NEEDED_WHEN_FINAL if not attributes.get(keyword)]
     changed = stored.evolve(status=status, ended_at=ended_at, marks=tuple(dict.fromkeys(marks)))

@@ -65,12 +65,14 @@ class StepEvent(StrEnum):
     DISCONTINUE = "discontinued"
     WRONG_ENTRY = "incorrect worklist entry selected"  # MPPS DISCONTINUED with 110514
     LATE_IMAGE = "late image"
+    TAKE_BACK = "taken back"  # a person says that what was done was not done for it
 
 
 S, E = StepStatus, StepEvent
 
 OPEN = frozenset({S.SCHEDULED, S.ARRIVED, S.READY})  # not begun
 FINAL = frozenset({S.CANCELED, S.DISCONTINUED, S.COMPLETED})
+PERFORMED_FINAL = (PerformedStatus.COMPLETED, PerformedStatus.DISCONTINUED)
 HIDDEN_FROM_WORKLIST = FINAL  # unless the query asks for the status
 
 TRANSITIONS: dict[tuple[StepStatus, StepEvent], StepStatus] = {
@@ -91,6 +93,7 @@ TRANSITIONS: dict[tuple[StepStatus, StepEvent], StepStatus] = {
     **{(status, E.DISCONTINUE): S.DISCONTINUED for status in (S.STARTED, S.DEPARTED, S.DISCONTINUED)},
     (S.COMPLETED, E.DISCONTINUE): S.COMPLETED,  # another performed step had completed it
     **{(status, E.WRONG_ENTRY): S.SCHEDULED for status in (S.STARTED, S.DEPARTED)},
+    **{(status, E.TAKE_BACK): S.SCHEDULED for status in (S.STARTED, S.DEPARTED, S.COMPLETED, S.DISCONTINUED)},
     **{(status, E.LATE_IMAGE): status for status in (S.STARTED, S.DEPARTED, S.COMPLETED, S.DISCONTINUED)},
 }
 

@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol, Self
 from pydicom import Dataset
 
 from dicom_gateway.core.attributes import ATTRIBUTES, Attribute
-from dicom_gateway.core.worklist_keys import read_values, strip
+from dicom_gateway.core.folding import strip
+from dicom_gateway.core.worklist_keys import read_values
 from dicom_gateway.core.worklist_values import dicom_value
 
 _ONE_TEXT: Final = frozenset({"LT", "ST", "UT"})  # a backslash does not begin another value

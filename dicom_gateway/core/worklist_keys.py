@@ -5,7 +5,6 @@ component group. Wildcards compile to patterns that never backtrack, so no key c
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -17,23 +16,14 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from dicom_gateway.core.attributes import WILDCARD_VRS
+from dicom_gateway.core.folding import ONE_TEXT, components, fold, name_groups, strip
 from dicom_gateway.core.worklist_periods import PARSERS, parse_period
 
 Test = Callable[[str], bool]  # takes one value of the item, stripped; "" never comes
 
-_ONE_TEXT: Final = frozenset({"LT", "ST", "UT", "UR"})  # a backslash is part of the text
-_LEADING_SPACES_COUNT: Final = _ONE_TEXT | {"UC"}
 _DELIMITERS: Final = frozenset(b"\r\n\t\f\\^=")  # each returns to the first character set (PS3.5 6.1.2.5.3)
 _LONGEST_PATTERN: Final = 16_384  # characters; a longer one would take a noticeable time to compile
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([Ee][+-]?\d+)?", re.ASCII)  # DS and IS, PS3.5 6.2
-
-_KANA_MARKS: Final = "\u3099\u309a"
-
-
-def strip(vr: str, text: str) -> str:
-    """Return `text` without the padding of its VR."""
-    text = text.rstrip("\0 ")
-    return text if vr in _LEADING_SPACES_COUNT else text.lstrip(" ")
 
 
 def read_values(dataset: Dataset, tag: BaseTag, vr: str) -> list[str]:
@@ -60,7 +50,7 @@ def _decode(element: DataElement | RawDataElement, vr: str, dataset: Dataset) ->
         return [str(int.from_bytes(value[n : n + 2], "little" if little else "big")) for n in range(0, len(value), 2)]
     encodings = convert_encodings(dataset.original_character_set or dataset._character_set)
     text = decode_bytes(value, encodings, set(_DELIMITERS))
-    return [text] if vr in _ONE_TEXT else text.split("\\")
+    return [text] if vr in ONE_TEXT else text.split("\\")
 
 
 def is_wildcard(vr: str, text: str) -> bool:
@@ -116,34 +106,9 @@ def _wildcard_pattern(key: str, prepare: Callable[[str], str]) -> re.Pattern[str
     return re.compile(f"{runs[0]}{middle}.*{runs[-1]}", re.DOTALL)
 
 
-def fold(text: str) -> str:
-    """Return `text` without case and accents; the sound marks of kana are letters' business and stay."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(c for c in decomposed if c in _KANA_MARKS or not unicodedata.combining(c))
-    return unicodedata.normalize("NFC", bare.casefold())  # composed again: `?` is one Hangul syllable
-
-
-def _components(group: str) -> list[str]:
-    """Return the components of a component group, the empty ones at its end dropped."""
-    components = [component.strip(" ") for component in group.split("^")]
-    while components and not components[-1]:
-        components.pop()
-    return components
-
-
-def name_groups(name: str) -> list[str]:
-    """Return the component groups of a person name, folded, as they are compared."""
-    return ["^".join(map(fold, _components(group))) for group in name.split("=")]
-
-
-def name_index(name: str) -> str:
-    """Return what names are looked up by: the first component group of a name, folded."""
-    return name_groups(strip("PN", name))[0]
-
-
 def name_prefix(key: str) -> str:
     """Return what `name_index` of every name that a key finds begins with; "" when that may be anything."""
-    group = "^".join(_components(key.partition("=")[0]))
+    group = "^".join(components(key.partition("=")[0]))
     literal, wildcard, _ = re.split(r"([*?])", group, maxsplit=1) if is_wildcard("PN", group) else (group, "", "")
     if not wildcard:
         return "^".join(map(fold, literal.split("^")))
@@ -151,7 +116,7 @@ def name_prefix(key: str) -> str:
 
 
 def _name_test(key: str) -> Test | None:
-    groups = ["^".join(_components(group)) for group in key.rstrip("= ").split("=")]
+    groups = ["^".join(components(group)) for group in key.rstrip("= ").split("=")]
     if groups == ["*"]:
         return None  # `*^^` and `*=`: what is empty at the end is not there
     asked = [(index, _group_test(group)) for index, group in enumerate(groups) if group]

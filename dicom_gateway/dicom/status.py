@@ -7,7 +7,7 @@ import structlog
 from pydicom import Dataset
 from pydicom.tag import BaseTag, Tag
 
-from dicom_gateway.core.performed import MissingAttribute, NoLongerUpdatable
+from dicom_gateway.core.performed_refusals import MissingAttribute, NoLongerUpdatable
 from dicom_gateway.errors import GatewayError, InvalidValue, RefusedObject, Unavailable
 
 SUCCESS = 0x0000

@@ -10,18 +10,11 @@ from typing import Any
 
 from pynetdicom.presentation import PresentationContext
 
-from dicom_gateway.core.habits import (
-    Fact,
-    Habit,
-    QueryFacts,
-    ServiceUsed,
-    facts_of_query,
-    implementation,
-    unreadable_query,
-)
+from dicom_gateway.core.habits import Fact, Habit, QueryFacts, ServiceUsed, implementation
 from dicom_gateway.core.identifiers import printable
 from dicom_gateway.core.matching import compile_query
 from dicom_gateway.core.ports import Clock
+from dicom_gateway.core.query_habits import facts_of_query, unreadable_query
 from dicom_gateway.dicom.identifier import read_request
 from dicom_gateway.dicom.peer import peer_of
 from dicom_gateway.storage.observations import DeviceSeen, Observe, unobserved

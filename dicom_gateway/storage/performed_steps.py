@@ -5,9 +5,9 @@ from functools import partial
 
 from dicom_gateway.core.linking import Link, LinkReason
 from dicom_gateway.core.model import Order, PerformedStep, Study
-from dicom_gateway.core.performed import FINAL, DuplicateInstance, dataset_of, text
+from dicom_gateway.core.performed_refusals import DuplicateInstance
 from dicom_gateway.core.ports import Clock
-from dicom_gateway.core.status import TRANSITIONS, StepEvent, event_of_performed
+from dicom_gateway.core.status import PERFORMED_FINAL, TRANSITIONS, StepEvent, event_of_performed
 from dicom_gateway.errors import NotFound
 from dicom_gateway.storage import audit, order_rows, study_rows
 from dicom_gateway.storage.audit import Actor
@@ -66,7 +66,7 @@ class PerformedStepStore:
             _put(tx, changed, now)
             detail = f"{changed.status}"
             audit.record(tx, now, actor, "performed step updated", f"performed step {uid}", detail)
-            if changed.status in FINAL:
+            if changed.status in PERFORMED_FINAL:
                 self._end(tx, changed, now, actor)
                 _alarm_incomplete(tx, changed, now)
             return changed
@@ -119,7 +119,7 @@ class PerformedStepStore:
             order_rows.move_steps(tx, self._outbox, order, events, now, actor, facts)
         # An image that came first may refer to this performed step and to nothing else.
         link_waiting_images(tx, self._outbox, [reference.study_instance_uid], (), now, actor)
-        if performed.status in FINAL:
+        if performed.status in PERFORMED_FINAL:
             self._end(tx, performed, now, actor)
 
     def _end(self, tx: Transaction, performed: PerformedStep, now: int, actor: Actor) -> None:
@@ -198,6 +198,8 @@ def _put(tx: Transaction, performed: PerformedStep, now: int) -> None:
 
 def modality_of(performed: PerformedStep) -> str:
     """Return the modality that a performed step names."""
+    from dicom_gateway.core.performed import dataset_of, text  # here, not above: most who open a store need no pydicom
+
     return text(dataset_of(performed), "Modality")
 
 
@@ -281,7 +283,7 @@ def _unlink_instances(tx: Transaction, performed: PerformedStep, study_uid: str,
             or performed.sop_instance_uid in header.performed_step_uids
             or (step_id and instance.step_id in ("", step_id) and header.sop_instance_uid not in named_by_others)
         )
-        if mine:
+        if mine and instance.link_reason != LinkReason.MANUAL:
             study_rows.relink_instance(tx, instance.key, Link(LinkReason.WRONG_ENTRY))
         else:
             remaining += bool(instance.order_id)

@@ -8,16 +8,18 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache, partial
-from typing import Any, Final, NamedTuple, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar, overload
 
 from peewee import Tuple
 
-from dicom_gateway.core.matching import Narrowing
 from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
 from dicom_gateway.storage.codec import load_order
 from dicom_gateway.storage.database import Database, Row, Transaction
 from dicom_gateway.storage.prepared import Statement, given, several
 from dicom_gateway.storage.tables import OrderRow, StationRow, StepRow
+
+if TYPE_CHECKING:  # matching reads data sets; what only stores orders need not load that
+    from dicom_gateway.core.matching import Narrowing
 
 PAGE = 200
 
@@ -116,13 +118,13 @@ class Worklist:
         self._database = database
 
     @overload
-    def candidates(self, narrowing: Narrowing, only_shown: bool, not_before: str = "") -> Iterator[ScheduledItem]: ...
+    def candidates(self, narrowing: "Narrowing", only_shown: bool, not_before: str = "") -> Iterator[ScheduledItem]: ...
 
     @overload
-    def candidates(self, narrowing: Narrowing, only_shown: bool, not_before: str, known: Known[T]) -> Iterator[T]: ...
+    def candidates(self, narrowing: "Narrowing", only_shown: bool, not_before: str, known: Known[T]) -> Iterator[T]: ...
 
     def candidates(
-        self, narrowing: Narrowing, only_shown: bool, not_before: str = "", known: Any = None
+        self, narrowing: "Narrowing", only_shown: bool, not_before: str = "", known: Any = None
     ) -> Iterator[Any]:
         """Yield the scheduled steps that may match, page by page; no connection is held in between.
 
@@ -162,7 +164,7 @@ def _read(values: Row, known: Known[T], tx: Transaction) -> tuple[list[T], Row |
     return list(found.values()), after  # type: ignore[arg-type]
 
 
-def _values(narrowing: Narrowing, not_before: str) -> Row:
+def _values(narrowing: "Narrowing", not_before: str) -> Row:
     """Return the conditions that SQL applies, with their values. Where a key finds few steps, or a name is looked up,
     the index of another key would be walked instead: core alone compares those."""
     values = {name: value for name, value in asdict(narrowing).items() if value}
@@ -173,11 +175,11 @@ def _values(narrowing: Narrowing, not_before: str) -> Row:
     if values.keys() & _FEW:
         values.pop("station_ae_title", None)
     elif prefix and not values.keys() & {"date_from", "date_to"}:
-        return {"name_from": prefix, "name_until": _following(prefix)}
+        return {"name_from": prefix, "name_until": following(prefix)}
     return values
 
 
-def _following(prefix: str) -> str:
+def following(prefix: str) -> str:
     """Return a text that stands behind all those that begin with `prefix`, by code points."""
     before, last = prefix[:-1], prefix[-1]
     following = "\ue000" if last == "\ud7ff" else chr(ord(last) + 1)  # surrogates are no text

@@ -1,9 +1,12 @@
 """Threads that wait for connections, some at a time: whoever gets one serves it, and another takes the place.
 
 No connection is handed from thread to thread: under load each such handover waits its turn behind every thread that
-has work, and so does a single thread that accepts for all; new devices would then wait for seconds.
+has work, and so does a single thread that accepts for all; new devices would then wait for seconds. Stopping leaves the
+socket as it is to the other processes that have it: whoever connects meanwhile waits for the next one that accepts.
 """
 
+import os
+import select
 import socket
 import threading
 import time
@@ -11,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 WAITING = 8
-POLL_SECONDS = 5.0  # where closing the socket does not wake those who wait
 NO_DESCRIPTOR_SECONDS = 0.1  # of rest when there is no descriptor or thread for another connection
 WAITING_NAME, SERVING_NAME = "dicom-server", "association"
 
@@ -29,24 +31,27 @@ class Acceptors:
         self._waiting = 0
         self._is_stopping = False
         self._guard = threading.Lock()
+        self._ended, self._end = os.pipe()  # closing the one lets everybody who waits see the other end
 
     def start(self) -> None:
         """Begin to wait."""
-        self._listening.settimeout(POLL_SECONDS)
+        self._listening.setblocking(False)  # of several that see a connection one gets it
         for _ in range(WAITING):
             self._add()
 
     def stop(self, seconds: float) -> None:
-        """Wait no more; returns when nobody does, or after `seconds`. The socket is shut down for everybody."""
-        self._is_stopping = True
-        try:
-            self._listening.shutdown(socket.SHUT_RDWR)  # wakes those who wait
-        except OSError:
-            pass  # not everywhere, and not twice
+        """Wait no more; returns when nobody does, or after `seconds`. Other processes go on with the socket."""
+        with self._guard:
+            if self._is_stopping:
+                return
+            self._is_stopping = True
+        os.close(self._end)
         deadline = time.monotonic() + seconds
         while self._waiting and time.monotonic() < deadline:
             time.sleep(0.005)
         self._listening.close()
+        if not self._waiting:
+            os.close(self._ended)
 
     def _add(self) -> None:
         with self._guard:
@@ -78,12 +83,23 @@ class Acceptors:
 
     def _next(self) -> tuple[socket.socket, Any] | None:
         """Return a connection; None when stopping."""
+        if self._is_stopping:
+            return None
+        poll = select.poll()
+        for descriptor in (self._listening.fileno(), self._ended):
+            poll.register(descriptor, select.POLLIN)
         while not self._is_stopping:
+            poll.poll()
             try:
-                return self._listening.accept()
-            except TimeoutError:
-                continue
+                return None if self._is_stopping else self._accepted()
+            except BlockingIOError:
+                continue  # another one has it
             except OSError:
                 if not self._is_stopping:
                     time.sleep(NO_DESCRIPTOR_SECONDS)  # it will be there again at once
         return None
+
+    def _accepted(self) -> tuple[socket.socket, Any]:
+        connected, address = self._listening.accept()
+        connected.setblocking(True)
+        return connected, address

@@ -34,6 +34,7 @@ log = structlog.get_logger()
 
 BACKLOG = 1024  # a connection beyond it waits seconds for its next try
 STOP_SECONDS = 10.0
+ASKING_SECONDS = 0.5  # for a request of who was connected when the end began
 PROTOCOL_VERSION = 1
 VERSION_NOT_SUPPORTED, TEMPORARY_CONGESTION = (1, 2, 2), (2, 3, 1)  # result, source, reason: PS3.8 table 9-21
 
@@ -122,6 +123,7 @@ class DicomServer(AssociationServer):
         ae._servers.append(self)  # type: ignore[arg-type]
         ae.maximum_associations = limits.connections + 1  # counted here, by device too, not by looking at threads
         self._is_stopping = False
+        self._asking: set[Connection] = set()  # connected, and no association yet
         self._acceptors = Acceptors(listening, self._serve)
 
     # What socketserver calls.
@@ -145,10 +147,14 @@ class DicomServer(AssociationServer):
         self._acceptors.start()
 
     def stop_accepting(self) -> None:
-        """Accept nothing more, neither connections nor associations; those that are open go on."""
+        """Accept nothing more, neither connections nor, after a moment for those that were connected already,
+        associations; those that are open go on."""
+        self._acceptors.stop(STOP_SECONDS)
+        deadline = time.monotonic() + ASKING_SECONDS
+        while self._asking and time.monotonic() < deadline:
+            time.sleep(0.005)
         with self._guard:
             self._is_stopping = True
-        self._acceptors.stop(STOP_SECONDS)
         self.ae._servers.remove(self)  # type: ignore[arg-type]
 
     @property
@@ -187,12 +193,14 @@ class DicomServer(AssociationServer):
             connected.close()
             return
         connection = Connection(connected, address)
+        self._asking.add(connection)
         try:
             with self._gate.shares.of(address) as share:
                 self._negotiate(connection, client_address, share)
         except Exception as error:
             log.error("association ended by an error", exc_info=error)
         finally:
+            self._asking.discard(connection)
             connection.close(linger=True)
             self._gate.leave(address)
 
@@ -218,7 +226,9 @@ class DicomServer(AssociationServer):
                 self._last_word(connection, A_ASSOCIATE_RJ(primitive).encode())
                 return
             association = self._associate(connection, reader, unit, primitive, client_address, share)
-            if not self._is_registered(association):
+            is_registered = self._is_registered(association)
+            self._asking.discard(connection)
+            if not is_registered:
                 primitive.result, primitive.result_source, primitive.diagnostic = TEMPORARY_CONGESTION
                 self._last_word(connection, A_ASSOCIATE_RJ(primitive).encode())
                 return

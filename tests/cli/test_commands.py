@@ -1,4 +1,4 @@
-"""The commands as a person types them, before the first `serve`."""
+"""The commands as a person types them, before the first `serve`; one of each group in a process of its own."""
 
 import json
 import os
@@ -14,6 +14,7 @@ import pytest
 from dicom_gateway.gateway import Gateway
 from dicom_gateway.settings_loading import load_settings
 from tests.e2e.images import order_body
+from tests.inside import run_inside
 
 
 class Shell:
@@ -24,11 +25,18 @@ class Shell:
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("DICOM_GATEWAY_")}
 
     def __call__(self, *arguments: str, text: str | None = None, code: int = 0) -> str:
-        """Run a command; return what it printed. `code`: the exit code it must have."""
+        """Run a command in this process; return what it printed. `code`: the exit code it must have."""
+        return self._printed(run_inside(list(arguments), self.environment, text, self.folder), code)
+
+    def process(self, *arguments: str, text: str | None = None, code: int = 0) -> str:
+        """Do the same in a process of its own."""
         done = subprocess.run(
             [sys.executable, "-m", "dicom_gateway", *arguments],
             capture_output=True, text=True, input=text, cwd=self.folder, env=self.environment, timeout=60,
         )  # fmt: skip
+        return self._printed(done, code)
+
+    def _printed(self, done: subprocess.CompletedProcess[str], code: int) -> str:
         assert done.returncode == code, done.stderr
         return done.stdout if code == 0 else done.stderr
 
@@ -45,7 +53,9 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_init_writes_what_only_the_owner_reads_and_overwrites_nothing(shell: Shell) -> None:
+def test_init_writes_what_only_the_owner_reads_and_overwrites_nothing(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shell.process("init")
     config, token = shell.folder / "gateway.toml", shell.folder / "data" / "admin.token"
     assert (mode(config), mode(token), mode(shell.folder / "data")) == (0o600, 0o600, 0o700)
     config.write_text("[dicom]\nport = 11113\n")
@@ -91,7 +101,7 @@ def test_init_replaces_a_token_that_its_database_does_not_know(shell: Shell) -> 
     "command", [["orders", "list"], ["token", "list"], ["deliveries", "list"], ["pms", "test", "x"]], ids=" ".join
 )
 def test_a_folder_without_a_gateway_stays_without(tmp_path: Path, command: list[str]) -> None:
-    said = Shell(tmp_path)(*command, code=2)
+    said = Shell(tmp_path).process(*command, code=2)
     assert said == "no gateway.toml here: use --config FILE, or dicom-gateway init\n"
     assert list(tmp_path.iterdir()) == []
 
@@ -113,7 +123,7 @@ def test_a_token_of_an_odd_kind_is_refused(shell: Shell) -> None:
 
 
 def test_token_is_printed_once_and_alone(shell: Shell) -> None:
-    printed = shell("token", "create", "mypms", "--role", "pms", "--source", "mypms")
+    printed = shell.process("token", "create", "mypms", "--role", "pms", "--source", "mypms")
     assert printed.startswith("dgw_")
     assert printed.count("\n") == 1
     assert printed.strip() not in shell("token", "list")
@@ -124,7 +134,7 @@ def test_token_is_printed_once_and_alone(shell: Shell) -> None:
 
 
 def test_orders_by_hand(shell: Shell) -> None:
-    added = json.loads(shell("orders", "add", text=json.dumps(order_body())))
+    added = json.loads(shell.process("orders", "add", text=json.dumps(order_body())))
     assert added["accession_number"] == "0000000001"
     assert shell("orders", "list", "--modality", "DX", "--date", "2026-11-23").startswith(added["id"])
     assert shell("orders", "list", "--modality", "US") == ""
@@ -148,7 +158,7 @@ def test_bad_order_names_every_field(shell: Shell) -> None:
     assert "patient.name" in said
     assert "procedures[0].steps[0].modality" in said
     assert "not JSON" in shell("orders", "add", text="{", code=2)
-    assert shell("orders", "add", text="[" * 100_000, code=2) == "this is nested too deeply\n"
+    assert shell.process("orders", "add", text="[" * 100_000, code=2) == "this is nested too deeply\n"
 
 
 def test_import_of_json_lines_takes_what_is_right(shell: Shell) -> None:
@@ -217,7 +227,7 @@ def test_pms_that_is_not_configured(shell: Shell) -> None:
 
 def test_unknown_setting_stops_every_command(shell: Shell) -> None:
     (shell.folder / "gateway.toml").write_text("[dicom]\nprot = 104\n")
-    said = shell("orders", "list", code=2)
+    said = shell.process("orders", "list", code=2)
     assert "dicom.prot" in said
     assert "line 2" in said
 
@@ -235,14 +245,14 @@ def test_retry_of_a_configured_target(shell: Shell) -> None:
     pms = f'\n[[pms]]\nname = "clinic"\nurl = "http://127.0.0.1:9/"\nsecret = "{secret}"\n'
     with open(shell.folder / "gateway.toml", "a") as file:
         file.write(pms)
-    assert "0 due now" in shell("deliveries", "retry", "--target", "clinic")
+    assert "0 due now" in shell.process("deliveries", "retry", "--target", "clinic")
 
 
 def test_alarms_are_listed_and_cleared(shell: Shell) -> None:
     gateway = Gateway(load_settings(shell.folder / "gateway.toml"))
     gateway.audit.alarm(1, "disk nearly full", "store", "10 MB")
     gateway.close()
-    (line,) = shell("alarms", "list").splitlines()
+    (line,) = shell.process("alarms", "list").splitlines()
     key, kind, subject, *_ = line.split("\t")
     assert (kind, subject) == ("disk nearly full", "store")
     assert "cleared disk nearly full: store" in shell("alarms", "clear", key)

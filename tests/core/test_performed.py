@@ -15,14 +15,16 @@ from dicom_gateway.core.performed import (
     FIXED_AT_CREATE,
     NEEDED_WHEN_FINAL,
     WANTED_IN_CREATE,
-    DuplicateInstance,
-    MissingAttribute,
-    MissingAttributeValue,
-    NoLongerUpdatable,
     create,
     dataset_of,
     readable,
     update,
+)
+from dicom_gateway.core.performed_refusals import (
+    DuplicateInstance,
+    MissingAttribute,
+    MissingAttributeValue,
+    NoLongerUpdatable,
 )
 from dicom_gateway.core.status import PerformedStatus
 from dicom_gateway.errors import GatewayError, InvalidValue, NotFound, Unavailable

@@ -34,6 +34,7 @@ DISCONTINUED | START | STARTED
 COMPLETED | START | same
 STARTED, DEPARTED, COMPLETED, DISCONTINUED | CHANGE | same
 CANCELED | REORDER | SCHEDULED
+STARTED, DEPARTED, COMPLETED, DISCONTINUED | TAKE_BACK | SCHEDULED
 """
 # What the life above implies: a patient who has left may still be reported on, and whatever is said twice is said.
 IMPLIED = """

@@ -10,10 +10,11 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 
 from dicom_gateway.core.attributes import ATTRIBUTES, Attribute, build_item, element
+from dicom_gateway.core.folding import name_index, strip
 from dicom_gateway.core.matching import compile_query
 from dicom_gateway.core.model import Code, Order, OtherPatientID, Patient, RequestedProcedure, ScheduledStep
 from dicom_gateway.core.worklist_item import DataSetValues, ItemValues, Readable
-from dicom_gateway.core.worklist_keys import key_test, name_index, name_prefix, strip
+from dicom_gateway.core.worklist_keys import key_test, name_prefix
 from dicom_gateway.core.worklist_values import Item
 
 TEXTS = st.text("aB1 ^=\\*?\0äДя山", max_size=8)

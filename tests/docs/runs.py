@@ -281,6 +281,30 @@ TOKENS = (
     Run("token list", "dicom-gateway token list", r"^front\tpms\tmypms\t"),
     Run("token revoke NAME", "dicom-gateway token revoke front", "^revoked front$"),
 )
+USERS = (
+    Run(
+        "users add NAME --role ROLE [--typed]",
+        "dicom-gateway users add anna --role administrator", r"^\w{4}-\w{4}-\w{4}$",
+    ),
+    Run(
+        "users add NAME --role ROLE [--typed]",
+        "printf 'a long password\\na long password\\n' |"
+        " PYTHONWARNINGS=ignore dicom-gateway users add berta --role front-desk --typed",
+        "^added berta$",
+    ),
+    Run(
+        "users password NAME [--typed]",
+        "printf 'another password\\nanother password\\n' |"
+        " PYTHONWARNINGS=ignore dicom-gateway users password berta --typed",
+        "^changed the password of berta$",
+    ),
+    Run("dicom-gateway users password NAME", "dicom-gateway users password berta", r"^\w{4}-\w{4}-\w{4}$"),
+    Run("users role NAME ROLE", "dicom-gateway users role berta clinician", "^berta is clinician now$"),
+    Run("users disable NAME", "dicom-gateway users disable berta", "^disabled berta$"),
+    Run("users list [--json]", "dicom-gateway users list", r"^berta\tclinician\tdisabled\t"),
+    Run("users list [--json]", "dicom-gateway users list --json", '"role": "administrator"'),
+    Run("users enable NAME", "dicom-gateway users enable berta", "^enabled berta$"),
+)  # fmt: skip
 CHECK = (
     Run("check [--json]", "dicom-gateway check", "^ok +configuration"),
     Run("dicom-gateway check", prints="^ok +limits"),
@@ -288,7 +312,7 @@ CHECK = (
 )
 
 
-TABLES = (MADE, ORDERS, DEVICE, DEVICES, STUDIES, REPORTS, DELIVERIES, ALARMS, TOKENS, CHECK)
+TABLES = (MADE, ORDERS, DEVICE, DEVICES, STUDIES, REPORTS, DELIVERIES, ALARMS, TOKENS, USERS, CHECK)
 
 # Means the same as another command, which is run.
 SAME = {
@@ -328,6 +352,7 @@ NOT_RUN = {
     ".venv/bin/python -m conformance --quick": _LONG,
     "python -m conformance.statement": "it writes a page of the project; tests/test_statement.py",
     "python -m tests.faults.soak --only attack": _LONG,
+    "python -m tests.web.update_catalogue": "it writes the catalogues; tests/web/test_catalogue.py",
     ".venv/bin/python -m benchmarks": _LONG,
     "python -m benchmarks": _LONG,
     ".venv/bin/python -m benchmarks.worklist": _LONG,

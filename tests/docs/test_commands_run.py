@@ -33,6 +33,7 @@ from tests.docs.runs import (
     SECRET,
     STUDIES,
     TOKENS,
+    USERS,
     Run,
 )
 from tests.e2e.program import free_port, wait_for
@@ -185,6 +186,10 @@ def test_alarms(practice: Practice) -> None:
 
 def test_tokens(practice: Practice) -> None:
     practice.run(TOKENS)
+
+
+def test_users(practice: Practice) -> None:
+    practice.run(USERS)
 
 
 def test_check(practice: Practice) -> None:

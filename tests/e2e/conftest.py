@@ -17,6 +17,20 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
+def unstarted(tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """Make gateways that do not run: call with lines of gateway.toml; what a test starts is ended afterwards."""
+    made: list[Program] = []
+
+    def make(settings: str = "", **environment: str) -> Program:
+        made.append(Program(tmp_path / f"unstarted{len(made)}", settings, environment))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
+
+
+@pytest.fixture
 def program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Start gateways: call with lines of gateway.toml; all are ended afterwards."""
     started: list[Program] = []

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -14,22 +15,31 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests.inside import run_inside
+
 T = TypeVar("T")
 COMMAND = [sys.executable, "-m", "dicom_gateway"]
-START_SECONDS = 30
+START_SECONDS = 60  # to wait, on a machine that does much else; how long a start takes is no business of the tests
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # httpx would read the system's CAs anew for each request
+
+
+# Below the ports that the system gives to clients, because one that a connection has left lately cannot be listened on
+# by every program. Each process of a run has its own, and gives none twice: another may not be listened on yet.
+_PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_PORTS = list(range(15_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), 32_000, _PROCESSES))
+random.shuffle(_PORTS)
 
 
 def free_port() -> int:
-    """Return a port that nobody uses just now, on any address: below those that the system gives to clients, because
-    one that a connection has left lately cannot be listened on by every program."""
+    """Return a port that nobody uses just now, on any address."""
     while True:
-        port = random.randint(15_000, 32_000)
+        port = _PORTS.pop()
         with suppress(OSError), socket.socket() as found:
             found.bind(("", port))
             return port
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 20, what: str = "") -> T:
+def wait_for(condition: Callable[[], T], seconds: float = 60, what: str = "") -> T:
     """Return the first true value of `condition`; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -56,7 +66,7 @@ class Program:
         }
         self.log = folder / "serve.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.run("init", str(folder))
+        self.inside("init", str(folder))
         with open(self.config, "a", encoding="utf-8") as file:
             file.write("\n" + settings)
 
@@ -66,14 +76,22 @@ class Program:
         return self.folder / "data"
 
     def run(self, *arguments: str, check: bool = True, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run another command of the program."""
-        config = ["--config", str(self.config)] if self.config.exists() else []
+        """Run another command of the program, in a process of its own."""
         done = subprocess.run(
-            [*COMMAND, *config, *arguments],
+            [*COMMAND, *self._config(), *arguments],
             capture_output=True, text=True, env=self.environment, input=text, timeout=60,
         )  # fmt: skip
         assert not check or done.returncode == 0, done.stderr
         return done
+
+    def inside(self, *arguments: str, check: bool = True, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run another command of the program in this process; see tests/inside.py."""
+        done = run_inside([*self._config(), *arguments], self.environment, text)
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def _config(self) -> list[str]:
+        return ["--config", str(self.config)] if self.config.exists() else []
 
     def start(self, wait: bool = True, arguments: tuple[str, ...] = (), new_group: bool = False) -> None:
         """Start it, and wait until it is ready; in a process group of its own, as a terminal does, if asked for."""
@@ -82,19 +100,27 @@ class Program:
                 [*COMMAND, "--config", str(self.config), "serve", *arguments],
                 stdout=log, stderr=log, env=self.environment, process_group=0 if new_group else None,
             )  # fmt: skip
-        if wait:
+        if not wait:
+            return
+        try:
             self.wait_ready()
+        except AssertionError:
+            self.end()
+            raise
 
     def wait_ready(self) -> None:
         """Wait until every component says that it works."""
-        wait_for(self.is_ready, START_SECONDS, f"ready\n{self.log.read_text()}")
+        try:
+            wait_for(self.is_ready, START_SECONDS, "ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log.read_text()}") from error
 
     def is_ready(self) -> bool:
         """Ask /readyz."""
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()
         try:
-            return httpx.get(f"http://127.0.0.1:{self.web_port}/readyz", timeout=10).status_code == 200
+            return self._get("/readyz", 10).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -134,7 +160,10 @@ class Program:
 
     def metrics(self) -> str:
         """Return what Prometheus would get."""
-        return httpx.get(f"http://127.0.0.1:{self.web_port}/metrics", timeout=20).text
+        return self._get("/metrics", 20).text
+
+    def _get(self, path: str, seconds: float) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.web_port}{path}", timeout=seconds, verify=NO_TLS)
 
     def api(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the API as the administrator."""
@@ -143,5 +172,6 @@ class Program:
             f"http://127.0.0.1:{self.web_port}/api/v1{path}",
             headers={"Authorization": f"Bearer {self.token()}"},
             timeout=20,
+            verify=NO_TLS,
             **options,
         )

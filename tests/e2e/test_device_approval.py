@@ -29,23 +29,23 @@ def gateway(program: Callable[..., Program]) -> Program:
 
 def test_by_command(gateway: Program) -> None:
     assert not finds(gateway, "NEWPANO")
-    (line,) = wait_for(lambda: gateway.run("devices", "unknown").stdout.splitlines(), what="listed")
+    (line,) = wait_for(lambda: gateway.inside("devices", "unknown").stdout.splitlines(), what="listed")
     cells = line.split("\t")
     assert cells[:5] == ["NEWPANO", "127.0.0.1", "PACS", "unknown device", "1"]
     assert cells[6:] == ["no", "Modality Worklist Information Model - FIND"]
-    assert gateway.run("devices", "approve", "NEWPANO").stdout == "approved NEWPANO from 127.0.0.1/32\n"
+    assert gateway.inside("devices", "approve", "NEWPANO").stdout == "approved NEWPANO from 127.0.0.1/32\n"
     assert finds(gateway, "NEWPANO")
-    assert gateway.run("devices", "unknown").stdout == ""
-    gateway.run("devices", "edit", "NEWPANO", "--service", "storage")
+    assert gateway.inside("devices", "unknown").stdout == ""
+    gateway.inside("devices", "edit", "NEWPANO", "--service", "storage")
     assert echoes(gateway, "NEWPANO")
     assert not finds(gateway, "NEWPANO")
-    gateway.run("devices", "edit", "NEWPANO", "--from", "192.0.2.1")
+    gateway.inside("devices", "edit", "NEWPANO", "--from", "192.0.2.1")
     assert not echoes(gateway, "NEWPANO")
-    wait_for(lambda: "address not in allowed_from" in gateway.run("devices", "unknown").stdout, what="listed again")
-    told = gateway.run("devices", "approve", "NEWPANO").stdout
+    wait_for(lambda: "address not in allowed_from" in gateway.inside("devices", "unknown").stdout, what="listed again")
+    told = gateway.inside("devices", "approve", "NEWPANO").stdout
     assert told == "approved NEWPANO from 192.0.2.1/32, 127.0.0.1/32\n"
     assert echoes(gateway, "NEWPANO")
-    gateway.run("devices", "remove", "NEWPANO")
+    gateway.inside("devices", "remove", "NEWPANO")
     assert not echoes(gateway, "NEWPANO")
     assert echoes(gateway, "DX1")
 

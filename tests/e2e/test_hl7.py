@@ -5,9 +5,10 @@ import socket
 import sqlite3
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import hl7.client
 import pytest
@@ -20,10 +21,10 @@ KILLS = 3
 SOURCE = '[[hl7_source]]\nname = "pms"\nsending_application = "PMS"\n'
 
 
-def an_order(number: str, control: str = "NW", status: str = "SC", control_id: str = "") -> bytes:
+def an_order(number: str, control: str = "NW", status: str = "SC", application: str = "PMS") -> bytes:
     """Return an ORM^O01 for one picture."""
     return (
-        f"MSH|^~\\&|PMS|CLINIC|GW|GW|20261123080000||ORM^O01|{control_id or f'{control}-{number}'}|P|2.5.1\r"
+        f"MSH|^~\\&|{application}|CLINIC|GW|GW|20261123080000||ORM^O01|{control}-{number}|P|2.5.1\r"
         f"PID|1||P-{number}^^^CLINIC||Doe^Rex||20190501|M\r"
         f"ORC|{control}|{number}|||{status}||^^^20261123101500\r"
         f"OBR|1|{number}||THX^Thorax^99LOCAL{'|' * 20}DX\r"
@@ -44,6 +45,32 @@ class Sender:
 
     def close(self) -> None:
         self._client.close()
+
+
+class Shared(NamedTuple):
+    """One gateway of several tests, each with its own source; where it takes HL7, and the folder that it watches."""
+
+    gateway: Program
+    port: int
+    drop: Path
+
+
+SOURCES = "".join(
+    f'[[hl7_source]]\nname = "{name}"\nsending_application = "{name.upper()}"\n'
+    for name in ("pms", "tool", "node", "killed")
+)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    port, drop = free_port(), tmp_path_factory.mktemp("drop")
+    folder = f'[[hl7_source]]\nname = "dropped"\nfolder = "{drop}"\nanswers = true\n'
+    variables = {"DICOM_GATEWAY_HL7__PORT": str(port), "DICOM_GATEWAY_HL7__QUIET_SECONDS": "1"}
+    gateway = Program(tmp_path_factory.mktemp("gateway"), SOURCES + folder, variables)
+    gateway.start()
+    wait_for(lambda: listens(port))
+    yield Shared(gateway, port, drop)
+    gateway.end()
 
 
 @pytest.fixture
@@ -68,27 +95,26 @@ def listens(port: int) -> bool:
     return False
 
 
-def test_an_order_comes_and_is_cancelled_and_can_be_looked_at(start: Callable[..., Program], port: int) -> None:
-    gateway = start()
-    wait_for(lambda: listens(port))
-    with closing(Sender(port)) as sender:
+def test_an_order_comes_and_is_cancelled_and_can_be_looked_at(shared: Shared) -> None:
+    gateway = shared.gateway
+    with closing(Sender(shared.port)) as sender:
         assert sender.send(an_order("1")) == "AA"
-        [order] = gateway.api("GET", "/orders?placer_order_number=1").json()["items"]
-        assert (order["source"], order["status"]) == ("pms", "SCHEDULED")
+        [order] = gateway.api("GET", "/orders?source=pms").json()["items"]
+        assert (order["placer_order_number"], order["status"]) == ("1", "SCHEDULED")
         assert sender.send(an_order("1")) == "AA"
         assert sender.send(an_order("1", "CA", "CA")) == "AA"
         assert sender.send(an_order("2", "XX", "YY")) == "AE"
     assert gateway.api("GET", f"/orders/{order['id']}").json()["status"] == "CANCELED"
-    assert gateway.api("GET", "/orders?placer_order_number=2").json()["items"] == []
-    kept = gateway.api("GET", "/messages").json()["items"]
+    assert len(gateway.api("GET", "/orders?source=pms").json()["items"]) == 1
+    kept = gateway.api("GET", "/messages?peer=pms").json()["items"]
     assert [(one["control_id"], one["outcome"], one["repeats"]) for one in kept] == [
         ("XX-2", "AE", 0),
         ("CA-1", "AA", 0),
         ("NW-1", "AA", 1),
     ]
-    listed = json.loads(gateway.run("messages", "list", "--order", order["id"], "--json").stdout)
+    listed = json.loads(gateway.inside("messages", "list", "--order", order["id"], "--json").stdout)
     assert [one["control_id"] for one in listed] == ["CA-1", "NW-1"]
-    shown = gateway.run("messages", "show", str(listed[1]["id"])).stdout
+    shown = gateway.inside("messages", "show", str(listed[1]["id"])).stdout
     assert "  ORC|NW|1|||SC" in shown and "  MSA|AA|NW-1" in shown
     assert gateway.run("messages", "show", str(listed[1]["id"]), "--raw").stdout.encode() == an_order("1").replace(
         b"\r", b"\n"
@@ -98,12 +124,11 @@ def test_an_order_comes_and_is_cancelled_and_can_be_looked_at(start: Callable[..
     assert 'dicom_gateway_hl7_connections_total{event="accepted"}' in metrics
 
 
-def test_the_command_sends_and_says_what_was_answered(start: Callable[..., Program], port: int, tmp_path: Path) -> None:
-    gateway = start()
-    wait_for(lambda: listens(port))
+def test_the_command_sends_and_says_what_was_answered(shared: Shared, tmp_path: Path) -> None:
+    gateway, port = shared.gateway, shared.port
     good, bad = tmp_path / "good.hl7", tmp_path / "bad.hl7"
-    good.write_bytes(an_order("1") + an_order("2"))
-    bad.write_bytes(an_order("3").replace(b"ORC|NW|3", b"ORC|QQ|3"))
+    good.write_bytes(an_order("1", application="TOOL") + an_order("2", application="TOOL"))
+    bad.write_bytes(an_order("3", application="TOOL").replace(b"ORC|NW|3", b"ORC|QQ|3"))
     assert gateway.run("hl7", "send", str(good), "127.0.0.1", str(port)).stdout.replace("|\n", "\n").splitlines() == [
         "MSA|AA|NW-1",
         "MSA|AA|NW-2",
@@ -115,25 +140,24 @@ def test_the_command_sends_and_says_what_was_answered(start: Callable[..., Progr
     assert gone.returncode == 1 and "connection refused" in gone.stderr
 
 
-def test_a_folder_of_a_system_that_drops_files(start: Callable[..., Program], tmp_path: Path) -> None:
-    drop = tmp_path / "drop"
-    drop.mkdir()
-    gateway = start(f'[[hl7_source]]\nname = "dropped"\nfolder = "{drop}"\nanswers = true\n', quiet_seconds=1)
+def test_a_folder_of_a_system_that_drops_files(shared: Shared) -> None:
+    gateway, drop = shared.gateway, shared.drop
     (drop / "a.tmp").write_bytes(an_order("1"))
     (drop / "a.tmp").rename(drop / "a.hl7")
     (drop / "b.hl7").write_bytes(b"no HL7")
     wait_for(lambda: (drop / "done" / "a.hl7").exists() and (drop / "failed" / "b.hl7.reason.txt").exists())
-    [order] = gateway.api("GET", "/orders").json()["items"]
-    assert (order["source"], order["placer_order_number"]) == ("dropped", "1")
+    [order] = gateway.api("GET", "/orders?source=dropped").json()["items"]
+    assert order["placer_order_number"] == "1"
     assert b"MSA|AA|NW-1" in (drop / "a.hl7.ack").read_bytes()
-    found = [one for one in json.loads(gateway.run("check", "--json").stdout) if one["check"] == "folder dropped"]
+    findings = json.loads(gateway.inside("check", "--json").stdout)
+    found = [one for one in findings if one["check"] == "folder dropped"]
     assert [one["state"] for one in found] == ["warning"]
     assert "1 refused files" in found[0]["found"]
 
 
-def test_killed_intake_never_accepts_without_the_order(start: Callable[..., Program], port: int) -> None:
+def test_killed_intake_never_accepts_without_the_order(shared: Shared) -> None:
     """Messages that were accepted are there, with their order; one that was not may be sent again."""
-    gateway = start()
+    gateway = shared.gateway
     accepted: set[str] = set()
     until = threading.Event()
 
@@ -141,9 +165,9 @@ def test_killed_intake_never_accepts_without_the_order(start: Callable[..., Prog
         number = first
         while not until.is_set():
             try:
-                with closing(Sender(port)) as sender:
+                with closing(Sender(shared.port)) as sender:
                     while not until.is_set():
-                        if sender.send(an_order(str(number))) == "AA":
+                        if sender.send(an_order(str(number), application="KILLED")) == "AA":
                             accepted.add(str(number))
                             number += 3
             except (OSError, StopIteration):
@@ -162,9 +186,12 @@ def test_killed_intake_never_accepts_without_the_order(start: Callable[..., Prog
     for thread in threads:
         thread.join(30)
     with closing(sqlite3.connect(gateway.data / "gateway.db")) as database:
-        orders = dict(database.execute("SELECT placer_order_number, id FROM imaging_order").fetchall())
+        orders = dict(
+            database.execute("SELECT placer_order_number, id FROM imaging_order WHERE source = 'killed'").fetchall()
+        )
         kept = database.execute(
             "SELECT control_id, outcome, order_id FROM message LEFT JOIN message_order ON message_key = key"
+            " WHERE peer = 'killed'"
         ).fetchall()
     assert accepted <= orders.keys()
     assert len(accepted) > KILLS * 5
@@ -207,7 +234,7 @@ def test_tls_with_a_certificate_of_the_sender(start: Callable[..., Program], por
     with context.wrap_socket(socket.create_connection(("127.0.0.1", port), 20)) as secure:
         secure.sendall(b"\x0b" + an_order("1") + b"\x1c\r")
         assert b"MSA|AA|NW-1" in secure.recv(65536)
-    ports = [one for one in json.loads(gateway.run("check", "--json").stdout) if one["check"].endswith("(HL7)")]
+    ports = [one for one in json.loads(gateway.inside("check", "--json").stdout) if one["check"].endswith("(HL7)")]
     assert [one["found"] for one in ports] == ["the gateway answers there"]
 
 
@@ -221,24 +248,15 @@ def test_a_certificate_that_cannot_be_loaded_closes_the_port_and_nothing_else(
     assert not listens(port)
 
 
-def test_without_a_source_nobody_listens(start: Callable[..., Program], port: int) -> None:
-    start("")
-    assert not listens(port)
-
-
-def test_a_map_that_is_not_there_stops_the_start(start: Callable[..., Program]) -> None:
-    gateway = start('[[hl7_source]]\nname = "pms"\n')
-    gateway.end()
-    text = gateway.config.read_text()
-    gateway.config.write_text(text.replace('name = "pms"\n', 'name = "pms"\nmap = "nowhere.toml"\n'))
+def test_a_map_that_is_not_there_stops_the_start(unstarted: Callable[..., Program]) -> None:
+    gateway = unstarted('[[hl7_source]]\nname = "pms"\nmap = "nowhere.toml"\n')
     done = gateway.run("serve", check=False)
     assert done.returncode == 2
     assert "hl7_source[0].map" in done.stderr and "nowhere.toml" in done.stderr
 
 
-def test_node_hl7_client_as_a_sender(start: Callable[..., Program], port: int) -> None:
-    gateway = start()
-    wait_for(lambda: listens(port))
-    messages = [an_order(str(number)).decode() for number in range(5)]
-    assert node_hl7(port, messages) == ["AA"] * 5
-    assert len(gateway.api("GET", "/orders").json()["items"]) == 5
+def test_node_hl7_client_as_a_sender(shared: Shared) -> None:
+    messages = [an_order(str(number), application="NODE").decode() for number in range(5)]
+    wait_for(lambda: listens(shared.port))
+    assert node_hl7(shared.port, messages) == ["AA"] * 5
+    assert len(shared.gateway.api("GET", "/orders?source=node").json()["items"]) == 5

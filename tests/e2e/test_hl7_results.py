@@ -29,8 +29,8 @@ def cancel(program: Program, receiver: Receiver, number: str) -> None:
     """Take an order in and cancel it, and wait until the PMS knows."""
     body = program.folder / "order.json"
     body.write_text(json.dumps(order_body(number, f"P-{number}")))
-    order = json.loads(program.run("orders", "add", str(body)).stdout)
-    program.run("orders", "cancel", order["id"])
+    order = json.loads(program.inside("orders", "add", str(body)).stdout)
+    program.inside("orders", "cancel", order["id"])
     wait_for(lambda: f"ORC|SC|{number}|".encode() in b"".join(receiver.messages), what="the message")
 
 
@@ -41,11 +41,11 @@ def test_a_cancelled_order_is_told_by_hl7(running: tuple[Program, Receiver]) -> 
     cancel(program, receiver, "A-2")
     assert receiver.connections == 1
     assert [b"OMG^O19^OMG_O19" in one and b"||CA|" in one for one in receiver.messages] == [True, True]
-    assert "pims: delivered: AA" in program.run("pms", "test", "pims").stdout
+    assert "pims: delivered: AA" in program.run("pms", "test", "pims").stdout  # it keeps its connection to its end
     assert b"|NMD^N02^NMD_N02|" in receiver.messages[-1]
-    (found,) = [one for one in json.loads(program.run("check", "--json").stdout) if one["check"] == "PMS pims"]
+    (found,) = [one for one in json.loads(program.inside("check", "--json").stdout) if one["check"] == "PMS pims"]
     assert (found["state"], found["found"]) == ("ok", f"connected to 127.0.0.1:{receiver.port}; no event was sent")
-    kept = json.loads(program.run("messages", "list", "--direction", "out", "--json").stdout)
+    kept = json.loads(program.inside("messages", "list", "--direction", "out", "--json").stdout)
     assert [(one["peer"], one["type"], one["outcome"]) for one in kept][-2:] == [("pims", "OMG^O19^OMG_O19", "AA")] * 2
 
 

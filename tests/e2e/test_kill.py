@@ -4,7 +4,7 @@ import hashlib
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -51,7 +51,24 @@ def at_work(work: Callable[[int], None], until: threading.Event, workers: int = 
     return threads
 
 
+@pytest.fixture(scope="module")
+def told() -> Iterator[Receiver]:
+    """The PMS of the gateway below."""
+    with Receiver() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory, told: Receiver) -> Iterator[Program]:
+    """A gateway of which each of several tests kills another role."""
+    running = Program(tmp_path_factory.mktemp("gateway"), told.settings, {})
+    running.start()
+    yield running
+    running.end()
+
+
 def test_killed_dicom_role_loses_no_acknowledged_image(program: Callable[..., Program], tmp_path: Path) -> None:
+    """And it ends by Ctrl-C like any other."""
     gateway = program()
     study = generate_uid()
     acknowledged: list[str] = []
@@ -78,10 +95,11 @@ def test_killed_dicom_role_loses_no_acknowledged_image(program: Callable[..., Pr
     for uid in acknowledged:
         assert pydicom.dcmread(files[uid]).SOPInstanceUID == uid
     assert not [path for path in (gateway.data / "objects").rglob("*") if path.is_file() and path.suffix != ".dcm"]
+    assert gateway.end(signal.SIGINT) == 0
+    assert gateway.pids() == []
 
 
-def test_killed_dicom_role_loses_no_performed_step(program: Callable[..., Program]) -> None:
-    gateway = program()
+def test_killed_dicom_role_loses_no_performed_step(gateway: Program) -> None:
     order = gateway.api("POST", "/orders", json=order_body()).json()
     uid = generate_uid()
     created = dcmjs(gateway.dicom_port, "DX1", "create", {"uid": uid, "attributes": performed_step(order)})
@@ -99,8 +117,7 @@ def test_killed_dicom_role_loses_no_performed_step(program: Callable[..., Progra
     assert gateway.api("GET", f"/orders/{order['id']}").json()["status"] == "COMPLETED"
 
 
-def test_killed_web_role_loses_no_acknowledged_order(program: Callable[..., Program]) -> None:
-    gateway = program()
+def test_killed_web_role_loses_no_acknowledged_order(gateway: Program) -> None:
     acknowledged: dict[str, str] = {}
 
     def order(number: int) -> None:
@@ -128,8 +145,7 @@ def test_killed_web_role_loses_no_acknowledged_order(program: Callable[..., Prog
     assert steps == len(kept)
 
 
-def test_killed_worker_role_delivers_every_event(program: Callable[..., Program], receiver: Receiver) -> None:
-    gateway = program(receiver.settings)
+def test_killed_worker_role_delivers_every_event(gateway: Program, told: Receiver) -> None:
     orders = [gateway.api("POST", "/orders", json=order_body(f"W-{n}", f"P-{n}")).json()["id"] for n in range(30)]
     for number, order_id in enumerate(orders):
         assert gateway.api("POST", f"/orders/{order_id}/cancel").status_code == 200
@@ -139,12 +155,12 @@ def test_killed_worker_role_delivers_every_event(program: Callable[..., Program]
     with closing(sqlite3.connect(gateway.data / "gateway.db")) as database:
         database.execute("UPDATE delivery SET lease_until = 0 WHERE status = 'pending'")
         database.commit()
-    told = wait_for(
-        lambda: {e["order"]["id"] for e in receiver.of("order.canceled")} >= set(orders) and receiver.events,
+    events = wait_for(
+        lambda: {e["order"]["id"] for e in told.of("order.canceled")} >= set(orders) and told.of("order.canceled"),
         60,
         "events",
     )
-    assert len({event["id"] for event in told}) == len(orders)
+    assert len({event["id"] for event in events}) == len(orders)
 
 
 def test_killed_supervisor_leaves_nobody_behind_and_starts_again(
@@ -158,10 +174,5 @@ def test_killed_supervisor_leaves_nobody_behind_and_starts_again(
     wait_for(lambda: not gateway.pids(), 40, "the roles to end")
     gateway.start()
     assert uid in stored(gateway)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_when_asked(program: Callable[..., Program], number: int) -> None:
-    gateway = program()
-    assert gateway.end(number) == 0
+    assert gateway.end(signal.SIGTERM) == 0
     assert gateway.pids() == []

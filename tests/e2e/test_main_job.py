@@ -3,10 +3,11 @@
 import base64
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from pydicom.uid import generate_uid
 
@@ -79,16 +80,27 @@ def _can_be_fetched(gateway: Program, uid: str, sent: Path) -> None:
 
 
 def _is_told_on_the_command_line(gateway: Program, event_id: str) -> None:
-    listed = gateway.run("deliveries", "list").stdout
+    listed = gateway.inside("deliveries", "list").stdout
     assert event_id in listed
-    shown = json.loads(gateway.run("deliveries", "show", event_id).stdout)
+    shown = json.loads(gateway.inside("deliveries", "show", event_id).stdout)
     assert [delivery["status"] for delivery in shown["deliveries"]] == ["delivered"]
 
 
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, Receiver]]:
+    """A gateway that takes a study as whole after a second, and its PMS."""
+    with Receiver() as receiver:
+        variables = {"DICOM_GATEWAY_COMPLETION__QUIET_SECONDS": "1"}
+        gateway = Program(tmp_path_factory.mktemp("gateway"), receiver.settings, variables)
+        gateway.start()
+        yield gateway, receiver
+        gateway.end()
+
+
 def test_without_mpps_quiet_completes_and_a_late_image_is_an_update(
-    program: Callable[..., Program], receiver: Receiver, tmp_path: Path
+    quick: tuple[Program, Receiver], tmp_path: Path
 ) -> None:
-    gateway = program(receiver.settings, DICOM_GATEWAY_COMPLETION__QUIET_SECONDS="1")
+    gateway, receiver = quick
     order = gateway.api("POST", "/orders", json=order_body()).json()
     study = order["procedures"][0]["study_instance_uid"]
     images = [write_image(tmp_path, study, "P-78", number) for number in (1, 2, 3)]
@@ -104,11 +116,9 @@ def test_without_mpps_quiet_completes_and_a_late_image_is_an_update(
     assert len(receiver.of("study.received")) == 1
 
 
-def test_images_of_another_patient_are_kept_and_not_delivered(
-    program: Callable[..., Program], receiver: Receiver, tmp_path: Path
-) -> None:
-    gateway = program(receiver.settings, DICOM_GATEWAY_COMPLETION__QUIET_SECONDS="1")
-    order = gateway.api("POST", "/orders", json=order_body()).json()
+def test_images_of_another_patient_are_kept_and_not_delivered(quick: tuple[Program, Receiver], tmp_path: Path) -> None:
+    gateway, receiver = quick
+    order = gateway.api("POST", "/orders", json=order_body("A-1002", "P-80")).json()
     study = order["procedures"][0]["study_instance_uid"]
     path, uid = write_image(tmp_path, study, "P-79", 1)
     assert dcmtk("storescu", "127.0.0.1", str(gateway.dicom_port), str(path)).returncode == 0
@@ -129,6 +139,6 @@ def test_a_pms_that_is_away_gets_everything_in_order_later(
     wait_for(lambda: receiver.tries, what="the first try")
     assert receiver.events == []
     event_id = receiver.tries[0]
-    wait_for(lambda: "500" in gateway.run("deliveries", "list").stdout, what="the answer")
-    gateway.run("deliveries", "retry", event_id)
+    wait_for(lambda: "500" in gateway.inside("deliveries", "list").stdout, what="the answer")
+    gateway.inside("deliveries", "retry", event_id)
     assert wait_for(lambda: receiver.of("order.canceled"))[0]["id"] == event_id

@@ -5,19 +5,29 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
+import pytest
 
-from tests.e2e.program import COMMAND, Program, wait_for
+from tests.e2e.program import COMMAND, Program, free_port, wait_for
 from tests.peers import dcmtk
 
 
-def test_wrong_setting_ends_it_with_a_reason(program: Callable[..., Program]) -> None:
-    gateway = program()
-    gateway.end()
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A gateway as `init` makes it, for tests that leave it running as it was."""
+    running = Program(tmp_path_factory.mktemp("gateway"), "", {"DICOM_GATEWAY_HL7__PORT": str(free_port())})
+    running.start()
+    yield running
+    running.end()
+
+
+def test_wrong_setting_ends_it_with_a_reason(unstarted: Callable[..., Program]) -> None:
+    gateway = unstarted()
     gateway.environment["DICOM_GATEWAY_DICOM__PROT"] = "104"
     done = gateway.run("serve", check=False)
     assert done.returncode == 2
@@ -25,22 +35,26 @@ def test_wrong_setting_ends_it_with_a_reason(program: Callable[..., Program]) ->
     assert "right is DICOM_GATEWAY_DICOM__PORT" in done.stderr
 
 
-def test_taken_port_ends_it_with_a_reason(program: Callable[..., Program]) -> None:
-    first = program()
-    second = Program(first.folder.with_name("second"), "", {})
-    second.environment["DICOM_GATEWAY_DICOM__PORT"] = str(first.dicom_port)
+def test_taken_port_ends_it_with_a_reason(gateway: Program, unstarted: Callable[..., Program]) -> None:
+    second = unstarted()
+    second.environment["DICOM_GATEWAY_DICOM__PORT"] = str(gateway.dicom_port)
     done = second.run("serve", check=False)
     assert done.returncode == 2
-    assert f"dicom.port: cannot listen on 127.0.0.1:{first.dicom_port}" in done.stderr
+    assert f"dicom.port: cannot listen on 127.0.0.1:{gateway.dicom_port}" in done.stderr
 
 
-def test_one_gateway_a_folder(program: Callable[..., Program]) -> None:
-    first = program()
-    first.environment |= {"DICOM_GATEWAY_DICOM__PORT": "0", "DICOM_GATEWAY_WEB__PORT": "0"}
-    done = first.run("serve", check=False)
+def test_one_gateway_a_folder(gateway: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DICOM_GATEWAY_DICOM__PORT", "DICOM_GATEWAY_WEB__PORT"):
+        monkeypatch.setitem(gateway.environment, name, "0")
+    done = gateway.run("serve", check=False)
     assert done.returncode == 2
     assert "another gateway runs" in done.stderr
-    assert first.is_ready()
+    assert gateway.is_ready()
+
+
+def test_without_a_source_nobody_listens_for_hl7(gateway: Program) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(gateway.environment["DICOM_GATEWAY_HL7__PORT"])), 5)
 
 
 def test_unknown_device_is_refused_and_shown(program: Callable[..., Program]) -> None:
@@ -57,9 +71,8 @@ def test_unknown_device_is_refused_and_shown(program: Callable[..., Program]) ->
     assert [(device["ae_title"], device["address"]) for device in shown] == [("STRANGER", "127.0.0.1")]
 
 
-def test_a_killed_role_is_started_again(program: Callable[..., Program]) -> None:
+def test_a_killed_role_is_started_again(gateway: Program) -> None:
     """With its priority: a device never waits for a page, nor a page for thumbnails."""
-    gateway = program()
     for role in ("dicom", "web", "worker", "intake"):
         before = gateway.pids(role)
         gateway.kill(role)
@@ -83,10 +96,8 @@ def test_the_banner_names_each_pms_the_roles_log_json_and_the_end_is_told(progra
     assert "event=" not in gateway.log.read_text()
 
 
-def test_ctrl_c_while_the_roles_start_leaves_no_traceback(program: Callable[..., Program]) -> None:
-    gateway = program()
-    gateway.end()
-    gateway.log.unlink()
+def test_ctrl_c_while_the_roles_start_leaves_no_traceback(unstarted: Callable[..., Program]) -> None:
+    gateway = unstarted()
     gateway.start(wait=False, new_group=True)
     assert gateway.process is not None
     wait_for(gateway.pids, what="roles that start")
@@ -97,8 +108,8 @@ def test_ctrl_c_while_the_roles_start_leaves_no_traceback(program: Callable[...,
     assert text.splitlines()[-1] == "stopped"
 
 
-def test_ctrl_c_ends_a_command_that_waits_for_its_input(program: Callable[..., Program]) -> None:
-    gateway = program()
+def test_ctrl_c_ends_a_command_that_waits_for_its_input(unstarted: Callable[..., Program]) -> None:
+    gateway = unstarted()
     command = [*COMMAND, "--config", str(gateway.config), "orders", "add"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=gateway.environment) as process:
         assert process.stdin is not None and process.stderr is not None
@@ -111,9 +122,8 @@ def test_ctrl_c_ends_a_command_that_waits_for_its_input(program: Callable[..., P
         assert b"Traceback" not in process.stderr.read()
 
 
-def test_a_role_runs_alone(program: Callable[..., Program]) -> None:
-    gateway = program()
-    gateway.end()
+def test_a_role_runs_alone(unstarted: Callable[..., Program]) -> None:
+    gateway = unstarted()
     command = [*COMMAND, "--config", str(gateway.config), "serve", "--role", "dicom"]
     role = subprocess.Popen(command, env=gateway.environment, stderr=subprocess.DEVNULL)
     try:
@@ -123,8 +133,7 @@ def test_a_role_runs_alone(program: Callable[..., Program]) -> None:
         assert role.wait(20) == 0
 
 
-def test_metrics_and_health_without_a_token(program: Callable[..., Program]) -> None:
-    gateway = program()
+def test_metrics_and_health_without_a_token(gateway: Program) -> None:
     base = f"http://127.0.0.1:{gateway.web_port}"
     assert dcmtk("echoscu", "127.0.0.1", str(gateway.dicom_port)).returncode == 0
     assert httpx.get(f"{base}/healthz").json() == {"status": "alive"}

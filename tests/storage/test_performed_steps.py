@@ -2,7 +2,7 @@
 
 import pytest
 
-from dicom_gateway.core.performed import DuplicateInstance, NoLongerUpdatable
+from dicom_gateway.core.performed_refusals import DuplicateInstance, NoLongerUpdatable
 from dicom_gateway.core.status import PerformedStatus
 from dicom_gateway.errors import InvalidValue, NotFound
 from dicom_gateway.storage.tables import PerformedImageRow, PerformedLinkRow

@@ -193,8 +193,8 @@ def test_what_does_not_end_is_aborted_at_its_limit(gateway: Running, begin: byte
 
 
 def test_an_object_of_just_its_limit_is_kept(gateway: Running) -> None:
-    made = image()
-    made.PixelData = bytes(SMALL.object_bytes - len(wire.encode(image(PixelData=b""))))
+    made = image(PixelData=b"")
+    made.PixelData = bytes(SMALL.object_bytes - len(wire.encode(made)))
     data = wire.encode(made)
     assert len(data) == SMALL.object_bytes
     assert gateway.store(data, AffectedSOPInstanceUID=made.SOPInstanceUID).status == 0x0000

@@ -147,9 +147,8 @@ class MllpServer:
 
     def stop(self, seconds: float) -> None:
         """Accept nothing more; messages that have begun are received and answered, within `seconds`."""
-        self._room.close()
         self._acceptors.stop(STOP_SECONDS)
-        self._room.close()  # one that was let in meanwhile
+        self._room.close()
         self._room.empty(seconds)
 
     def _serve(self, connected: socket.socket, client_address: Any) -> None:

@@ -359,8 +359,8 @@ def test_tls(run: Callable[..., Running], tmp_path: Path) -> None:
     """A plain sender, and one without a certificate of the CA, get nowhere and hold nobody up."""
     ca = made(tmp_path, "ca")
     server, sender = made(tmp_path, "server", ca), made(tmp_path, "sender", ca)
-    running = run(tls=dicom_context(server.certificate, server.key, ca.certificate), handshake_seconds=0.5)
-    silent = running.connect()
+    running = run(tls=dicom_context(server.certificate, server.key, ca.certificate))
+    running.connect()  # says nothing
     plain = running.connect()
     plain.sendall(framed(b"plain"))
     assert is_closed(plain)
@@ -375,9 +375,15 @@ def test_tls(run: Callable[..., Running], tmp_path: Path) -> None:
         for number in (b"1", b"2"):
             known.sendall(framed(number))
             assert answers(known) == [b"MSA|AA|" + number]
-    assert is_closed(silent)
     assert [raw for raw, _ in running.desk.received] == [b"1", b"2"]
-    wait_for(lambda: running.events["handshake failed"] == 2 and running.events["late"] == 1)
+    wait_for(lambda: running.events["handshake failed"] == 2)
+
+
+def test_a_handshake_has_a_deadline(run: Callable[..., Running], tmp_path: Path) -> None:
+    server = made(tmp_path, "server")
+    running = run(tls=dicom_context(server.certificate, server.key, None), handshake_seconds=0.5)
+    assert is_closed(running.connect())
+    wait_for(lambda: running.events["late"] == 1)
 
 
 def test_python_hl7_as_a_sender(run: Callable[..., Running]) -> None:
