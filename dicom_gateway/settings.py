@@ -29,6 +29,7 @@ from dicom_gateway.settings_values import (
     File,
     Folder,
     Host,
+    KeptDays,
     Label,
     Location,
     Port,
@@ -140,6 +141,12 @@ class CompletionSettings(Section):
     )
 
 
+class AuditSettings(Section):
+    """What is kept of the audit."""
+
+    keep_days: KeptDays = Field(default=0, description="Days for which the audit is kept; 0: for ever.")
+
+
 class TemplateSettings(Section):
     """How many images a procedure of one code makes: another number than ours, or a code that we do not know."""
 
@@ -183,6 +190,7 @@ class Settings(BaseSettings):
     orders: OrderSettings = OrderSettings()
     completion: CompletionSettings = CompletionSettings()
     messages: MessagesSettings = MessagesSettings()
+    audit: AuditSettings = AuditSettings()
     device: tuple[DeviceSettings, ...] = ()
     hl7_source: tuple[Hl7SourceSettings, ...] = ()
     pms: tuple[PmsSettings, ...] = ()

@@ -179,6 +179,7 @@ def _object_sizes(value: object) -> dict[str, int]:
 Text = Annotated[str, AfterValidator(_text), Form("text of up to 64 characters without backslash")]
 Host = Annotated[str, AfterValidator(checked_host), HOST_FORM]
 Count = Annotated[int, Whole, Field(ge=0, le=1_000_000_000)]
+KeptDays = Annotated[int, Whole, Field(ge=0, le=36_500)]
 RequestKilobytes = Annotated[int, Whole, Field(ge=8, le=200)]  # the buffer it is read into has 256
 Kilobytes = Annotated[int, Whole, Field(ge=1, le=1024)]
 ObjectSizes = Annotated[

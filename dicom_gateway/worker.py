@@ -20,7 +20,6 @@ from dicom_gateway.core.model import Instance, Thumbnail
 from dicom_gateway.core.ports import Clock, Outcome, ResultSink
 from dicom_gateway.core.schedule import next_try
 from dicom_gateway.errors import GatewayError
-from dicom_gateway.storage.messages import MessageStore
 from dicom_gateway.storage.outbox import Claimed, Outbox
 from dicom_gateway.storage.settlement import Settlement
 from dicom_gateway.storage.studies import StudyStore
@@ -269,13 +268,21 @@ class Sweeper:
         return orphans, lost
 
 
+class Forgetting(Protocol):
+    """What forgets rows by their age: messages, the audit."""
+
+    def sweep(self, before: int) -> int:
+        """Forget what is older than an instant; return how many rows."""
+        ...
+
+
 class Forgetter:
-    """Forgets messages that are kept for long enough."""
+    """Forgets what is kept for long enough."""
 
     EVERY = 3600 * SECOND
 
-    def __init__(self, messages: MessageStore, keep_days: int, clock: Clock) -> None:
-        self._messages = messages
+    def __init__(self, rows: Forgetting, keep_days: int, clock: Clock) -> None:
+        self._rows = rows
         self._kept = keep_days * 86_400 * SECOND
         self._clock = clock
         self._due = 0
@@ -285,7 +292,7 @@ class Forgetter:
         now = self._clock()
         if now >= self._due:
             self._due = now + self.EVERY
-            self._messages.sweep(now - self._kept)
+            self._rows.sweep(now - self._kept)
         return self._due
 
 

@@ -1,4 +1,4 @@
-"""The form of a device, there and back: a device's document as fields of a page, and what was filled in as a document."""
+"""The form of a device: its document as fields of a page, and what was filled in as a document."""
 
 import re
 from collections.abc import Mapping
