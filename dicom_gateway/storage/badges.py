@@ -7,11 +7,9 @@ from peewee import fn
 from dicom_gateway.storage.database import Database
 from dicom_gateway.storage.delivery_lines import DeliveryStatus
 from dicom_gateway.storage.prepared import Statement
-from dicom_gateway.storage.tables import AlarmRow, DeliveryRow, StudyRow, UnknownDeviceRow
+from dicom_gateway.storage.tables import AlarmRow, DeliveryRow, UnknownDeviceRow
+from dicom_gateway.storage.unmatched import count_unmatched
 
-_UNMATCHED = Statement(
-    StudyRow.select(fn.COUNT(StudyRow.study_instance_uid)).where(StudyRow.order_id == "", StudyRow.received > 0)
-)
 _PARKED = Statement(
     DeliveryRow.select(fn.COUNT(DeliveryRow.key)).where(DeliveryRow.status == DeliveryStatus.PARKED.value)
 )
@@ -32,5 +30,5 @@ class Badges:
 def count_waiting(database: Database) -> Badges:
     """Return how much waits just now."""
     return database.read(
-        lambda tx: Badges(tx.value(_UNMATCHED), tx.value(_PARKED), tx.value(_UNKNOWN), tx.value(_ALARMS))
+        lambda tx: Badges(count_unmatched(tx), tx.value(_PARKED), tx.value(_UNKNOWN), tx.value(_ALARMS))
     )

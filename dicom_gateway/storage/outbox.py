@@ -216,7 +216,7 @@ class Outbox:
             query = query.where(DeliveryRow.status == status)
         if target:
             query = query.where(DeliveryRow.target == target)
-        return [_shown(row) for row in self._database.read(lambda tx: tx.rows(query))]
+        return [shown(row) for row in self._database.read(lambda tx: tx.rows(query))]
 
     def event(self, event_id: str) -> Row:
         """Return an event with its envelope and its deliveries; raises NotFound."""
@@ -226,7 +226,7 @@ class Outbox:
             if row is None:
                 raise NotFound(f"no event {event_id}")
             query = DeliveryRow.select(DeliveryRow, waits_for()).where(DeliveryRow.event_id == event_id)
-            deliveries = [_shown(delivery) for delivery in tx.rows(query.order_by(DeliveryRow.key))]
+            deliveries = [shown(delivery) for delivery in tx.rows(query.order_by(DeliveryRow.key))]
             return {**row, "envelope": json.loads(row["envelope"]), "deliveries": deliveries}
 
         return self._database.read(run)
@@ -294,7 +294,8 @@ _FINISH = Statement(
 )
 
 
-def _shown(row: Row) -> Row:
+def shown(row: Row) -> Row:
+    """Return a delivery that was read with `waits_for`: the detail of one that waits for another says for which."""
     waits_for = row.pop("waits_for")
     waits = waits_for is not None and row["status"] == DeliveryStatus.PENDING.value
     return {**row, "detail": f"waits for {waits_for}"} if waits else row

@@ -1,4 +1,4 @@
-"""How a try to tell a PMS ended, for a person: a sentence, and what to do next. core/delivery_words.py reads details."""
+"""How a try to tell a PMS ended, for a person: a sentence, and what to do next (core/delivery_words.py reads it)."""
 
 from typing import Final, NamedTuple
 
@@ -6,16 +6,17 @@ from dicom_gateway.core.delivery_words import Reading, Told, read_detail
 from dicom_gateway.web.pages.language import Text
 from dicom_gateway.web.pages.language import gettext as _
 
-_TRIED_AGAIN = _("The gateway tries again by itself. If it stays like this, ask whoever looks after the PMS.")
-_SERVER = _("Ask whoever looks after the PMS whether its server runs; the gateway tries again by itself.")
+_ASK = _("If it stays like this, ask whoever looks after the PMS.")
+_SERVER = _("Ask whoever looks after the PMS whether its server runs.")
 _NOTHING = _("Nothing needs to be done.")
 
 
 class Words(NamedTuple):
-    """What happened, what to do next, and what the receiver wrote ("" for nothing)."""
+    """What happened, what to do next, what the gateway does, and what the receiver wrote ("" for nothing)."""
 
     sentence: Text
     advice: Text
+    then: Text | str = ""
     said: str = ""
     event_id: str = ""  # that goes first
 
@@ -39,8 +40,8 @@ TEXTS: Final[dict[Told, tuple[Text, Text]]] = {
         _("The name of the PMS's computer is not known on the network."),
         _("Check the address in the connection's settings, and the internet access of this computer."),
     ),
-    Told.SLOW: (_("The PMS did not answer in time."), _TRIED_AGAIN),
-    Told.LOST: (_("The PMS closed the connection without an answer."), _TRIED_AGAIN),
+    Told.SLOW: (_("The PMS did not answer in time."), _ASK),
+    Told.LOST: (_("The PMS closed the connection without an answer."), _ASK),
     Told.ADDRESS: (
         _("The gateway may not send patient data to this address without encryption."),
         _("Enter an https:// address, or switch TLS on, in the connection's settings."),
@@ -77,19 +78,19 @@ TEXTS: Final[dict[Told, tuple[Text, Text]]] = {
         _("The event is too large for the PMS."),
         _("Ask whoever looks after the PMS to raise its limit, or send pictures as links in the settings."),
     ),
-    Told.BUSY: (_("The PMS is busy and asked to wait."), _TRIED_AGAIN),
+    Told.BUSY: (_("The PMS is busy and asked to wait."), _ASK),
     Told.FAILED: (
         _("The PMS had an error of its own."),
-        _("Tell whoever looks after the PMS, with the time and the event. The gateway tries again by itself."),
+        _("Tell whoever looks after the PMS, with the time and the number of the event."),
     ),
     Told.REJECTED: (
         _("The PMS does not accept the event as it is."),
-        _("Show what it answered to whoever looks after the PMS, then retry."),
+        _("Show what it answered to whoever looks after the PMS."),
     ),
-    Told.HL7_LATER: (_("The PMS cannot take the message just now."), _TRIED_AGAIN),
+    Told.HL7_LATER: (_("The PMS cannot take the message just now."), _ASK),
     Told.HL7_REFUSED: (
         _("The PMS refused the message."),
-        _("Look at what it answered: often the order or the patient is not known there. Correct it, then retry."),
+        _("Look at what it answered: often the order or the patient is not known there."),
     ),
     Told.NO_ACKNOWLEDGEMENT: (
         _("What answered is not the PMS's HL7 service."),
@@ -99,15 +100,23 @@ TEXTS: Final[dict[Told, tuple[Text, Text]]] = {
         _("The gateway itself could not make the message."),
         _("Look at Health, and report it with the event's number."),
     ),
-    Told.UNKNOWN: (_("It could not be delivered."), _TRIED_AGAIN),
+    Told.UNKNOWN: (_("It could not be delivered."), _ASK),
 }
 
 
-def words_of(detail: str) -> Words:
-    """Return the words for the detail of a delivery."""
-    return words_of_reading(read_detail(detail))
+_THEN: Final = {
+    "pending": _("The gateway tries again by itself."),
+    "parked": _("The gateway has given up: once the cause is mended, retry it."),
+}
+_NOT_FAILED: Final = frozenset({Told.NOT_TRIED, Told.BEHIND})
 
 
-def words_of_reading(reading: Reading) -> Words:
-    """Return the words for what a detail means."""
-    return Words(*TEXTS[reading.told], reading.said, reading.event_id)
+def words_of(detail: str, status: str = "") -> Words:
+    """Return the words for the detail of a delivery; `status` is that of the delivery."""
+    return words_of_reading(read_detail(detail), status)
+
+
+def words_of_reading(reading: Reading, status: str = "") -> Words:
+    """Return the words for what the detail of a delivery means."""
+    then = "" if reading.told in _NOT_FAILED else _THEN.get(status, "")
+    return Words(*TEXTS[reading.told], then, reading.said, reading.event_id)

@@ -42,12 +42,12 @@ MESSAGES: Final = {
     "": Badge("going", _("in work")),
     "AA": Badge("good", _("accepted")),
     "CA": Badge("good", _("received")),
-    "AE": Badge("bad", _("refused: something in it is wrong")),
-    "AR": Badge("bad", _("refused as a whole")),
-    "CE": Badge("bad", _("refused: something in it is wrong")),
-    "CR": Badge("bad", _("refused as a whole")),
+    "AE": Badge("bad", _("refused (AE)")),
+    "AR": Badge("bad", _("refused (AR)")),
+    "CE": Badge("bad", _("refused (CE)")),
+    "CR": Badge("bad", _("refused (CR)")),
     "no answer": Badge("bad", _("no answer came")),
-    "interrupted": Badge("bad", _("interrupted: the gateway was stopped")),
+    "interrupted": Badge("bad", _("interrupted")),
 }
 LIGHTS: Final = {
     Light.GOOD: ("green", _("Everything is delivered")),

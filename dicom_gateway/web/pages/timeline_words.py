@@ -9,6 +9,7 @@ from dicom_gateway.core.timeline import Item, Kind, Raw
 from dicom_gateway.web.pages.delivery_texts import Words, words_of_reading
 from dicom_gateway.web.pages.language import Text, ngettext
 from dicom_gateway.web.pages.language import gettext as _
+from dicom_gateway.web.pages.plain_words import plain
 from dicom_gateway.web.pages.status_words import MESSAGES, Badge, badge_of
 
 EVENTS: Final = {
@@ -21,6 +22,7 @@ EVENTS: Final = {
     "study.received": _("the images are here"),
     "study.updated": _("more images are here"),
     "study.unmatched": _("images came that belong to no order"),
+    "study.withdrawn": _("images belong to another order, or to none"),
     "patient.merged": _("two patient records became one"),
     "patient.unmerged": _("a merge of patient records was undone"),
     "test": _("a test"),
@@ -69,6 +71,11 @@ _FIXED: Final = {
     Kind.REPLAYED: _("Sent to the PMS once more, by hand"),
 }
 _NOBODY = _("an unknown sender")
+_TOOK: Final = {
+    Told.TAKEN: _("%(target)s was told, and took it: %(event)s"),
+    Told.ACKNOWLEDGED: _("%(target)s was told, and acknowledged it: %(event)s"),
+    Told.NOT_NEEDED: _("%(target)s is not told, because its template has no message for it: %(event)s"),
+}
 
 
 def _received(values: dict[str, Any]) -> Text:
@@ -107,9 +114,7 @@ def _untold(values: dict[str, Any]) -> Text:
 
 
 def _delivery(values: dict[str, Any]) -> Text:
-    text = _("%(target)s was told: %(event)s")
-    if values["told"] is Told.NOT_NEEDED:
-        text = _("%(target)s is not told, because its template has no message for it: %(event)s")
+    text = _TOOK.get(values["told"], _TOOK[Told.TAKEN])
     return Text(text.message, {"target": values["target"], "event": event_words(values["event"])})
 
 
@@ -121,8 +126,8 @@ def _parked(values: dict[str, Any]) -> Text:
     return _("%(target)s could not be told: %(event)s", target=values["target"], event=event_words(values["event"]))
 
 
-def _other(values: dict[str, Any]) -> str:
-    return str(values["action"])
+def _other(values: dict[str, Any]) -> Text | str:
+    return plain(values["action"])
 
 
 _MADE: Final[dict[Kind, Callable[[dict[str, Any]], Text | str]]] = {
@@ -142,9 +147,9 @@ _WHO: Final = (
     ("device ", _("device %(name)s")),
     ("token ", _("PMS, with the token %(name)s")),
     ("hl7 ", _("HL7 source %(name)s")),
-    ("user ", _("%(name)s")),
-    ("command line", _("command line%(name)s")),
+    ("command line", _("the command line")),
 )
+_USER: Final = "user "
 _GATEWAY = _("the gateway")
 # A document's address, its name, and the route that shows it.
 _RAW: Final = {
@@ -188,6 +193,8 @@ def event_words(event_type: str) -> Text | str:
 
 def who_words(who: str) -> Text | str:
     """Return who acted, as the audit names them, in words."""
+    if who.startswith(_USER):
+        return who.removeprefix(_USER)
     for prefix, text in _WHO:
         if who.startswith(prefix):
             return Text(text.message, {"name": who.removeprefix(prefix)})
@@ -219,7 +226,8 @@ def _sign(item: Item) -> str:
 def _failure(item: Item) -> Words | None:
     if item.kind not in (Kind.WAITING, Kind.PARKED):
         return None
-    return words_of_reading(Reading(item.values["told"], item.values["said"]))
+    reading = Reading(item.values["told"], item.values["said"])
+    return words_of_reading(reading, "parked" if item.kind is Kind.PARKED else "pending")
 
 
 def _raw(item: Item, order_id: str) -> tuple[str, Text, str] | None:

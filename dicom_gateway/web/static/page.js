@@ -18,14 +18,12 @@
   };
   const open = () => {
     if (stream || document.hidden || !document.querySelector("[data-live]")) return;
-    let isNew = true;
     stream = new EventSource("/live");
     stream.addEventListener("change", changed);
     stream.addEventListener("end", () => location.reload());
     stream.addEventListener("open", () => {
       tell(false);
-      if (!isNew) changed();
-      isNew = false;
+      changed(); // what changed between the page and its stream
     });
     stream.addEventListener("error", () => {
       tell(true);
@@ -44,7 +42,6 @@
       close();
     } else {
       open();
-      changed();
     }
   });
   addEventListener("pagehide", close);
