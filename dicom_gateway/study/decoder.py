@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +21,11 @@ import structlog
 from dicom_gateway.core.model import Thumbnail
 from dicom_gateway.study.tile import no_preview
 
+RAW: Final = "grey16"  # pixels for the viewer: grey.py
 IMAGES_PER_CHILD: Final = 500
 TRIES: Final = 2
+READY: Final = b"\x06"  # the child's first byte: it has loaded what it needs
+START_SECONDS: Final = 30.0  # for a child to be ready, which is no part of the time of an image
 _REMEMBERED: Final = 1000  # files that ended a child
 _MAX_REPLY: Final = 4 << 20  # bytes, or what a picture of the asked size takes uncompressed
 _COMMAND: Final = (sys.executable, "-m", "dicom_gateway.study.decoder_child")
@@ -54,17 +59,29 @@ class _Child:
     def pid(self) -> int:
         return self._process.pid
 
+    def is_ready(self, seconds: float) -> bool:
+        """Wait until it can be asked; say whether that was within `seconds`."""
+        assert self._process.stdout is not None
+        with self._killed_after(seconds):
+            return self._process.stdout.read(1) == READY
+
     def draw(self, path: Path, frame: int | None, size: int, form: str, seconds: float) -> tuple[Thumbnail, str | None]:
         """Return the thumbnail and what went wrong; raise _Died, at the latest after `seconds`."""
         request = {"path": str(path.absolute()), "frame": frame, "size": size, "form": form, "seconds": seconds}
         body = json.dumps(request).encode()
         self.images += 1
+        with self._killed_after(seconds):
+            try:
+                return self._ask(struct.pack(">I", len(body)) + body)
+            except (OSError, ValueError, KeyError, TypeError) as error:  # a broken pipe; a reply that is none
+                raise _Died(str(error)) from error
+
+    @contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[None]:
         watchdog = threading.Timer(seconds, self._process.kill)
         watchdog.start()
         try:
-            return self._ask(struct.pack(">I", len(body)) + body)
-        except (OSError, ValueError, KeyError, TypeError) as error:  # a broken pipe; a reply that is none
-            raise _Died(str(error)) from error
+            yield
         finally:
             watchdog.cancel()
 
@@ -99,7 +116,7 @@ class _Child:
 
 class Decoder:
     """Draws thumbnails, one at a time; may be called from any thread. `seconds` bounds one try at an image, `size` is
-    the longer edge in pixels, `form` "jpeg" or "png" (tiles are JPEG always)."""
+    the longer edge in pixels, `form` "jpeg" or "png", "-marked" or not (render.py), or RAW (tiles are JPEG always)."""
 
     def __init__(self, seconds: float = 10.0, size: int = 256, form: str = "jpeg") -> None:
         self._seconds = seconds
@@ -134,16 +151,23 @@ class Decoder:
             self._end_child()
 
     def _draw(self, path: Path, frame: int | None) -> Thumbnail:
-        if self._child is None:
-            self._child = _Child(max(_MAX_REPLY, 4 * self._size * self._size))
-        thumbnail, error = self._child.draw(path, frame, self._size, self._form, self._seconds)
+        child = self._started()
+        thumbnail, error = child.draw(path, frame, self._size, self._form, self._seconds)
         self._deaths.pop(str(path), None)  # it was not this file
         if error is not None:
             log.warning("image not drawn", file=path.name, error=error.partition(":")[0])
             log.debug("image not drawn", file=path.name, error=error)
-        if error is not None or self._child.images >= IMAGES_PER_CHILD:
+        if error is not None or child.images >= IMAGES_PER_CHILD:
             self._end_child()
         return thumbnail
+
+    def _started(self) -> _Child:
+        """Return a child that can be asked; raises OSError."""
+        if self._child is None:
+            self._child = _Child(max(_MAX_REPLY, 4 * self._size * self._size))
+            if not self._child.is_ready(START_SECONDS):
+                raise OSError(f"its process ended at once, with {self._end_child()}")
+        return self._child
 
     def _remember(self, path: Path, error: _Died) -> None:
         status = self._end_child()

@@ -1,8 +1,9 @@
 """The decoder process: requests in on stdin, thumbnails out on stdout, until stdin closes. Started by decoder.py.
 
-A request is 4 bytes of length (big endian) and JSON {"path", "frame", "size", "form", "seconds"}. The reply is 4 bytes
-and JSON {"width", "height", "is_tile", "error", "jpeg"}, whose `jpeg` counts the bytes that follow; `error` is null
-unless the file could not be drawn. This process may die at any time, and limits itself so that the machine does not.
+Its first byte is READY, once it has loaded what it needs. A request is 4 bytes of length (big endian) and JSON
+{"path", "frame", "size", "form", "seconds"}. The reply is 4 bytes and JSON {"width", "height", "is_tile", "error",
+"jpeg"}, whose `jpeg` counts the bytes that follow; `error` is null unless the file could not be drawn. This process may
+die at any time, and limits itself so that the machine does not.
 """
 
 import json
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from dicom_gateway.operating_system import limit_resources
+from dicom_gateway.study.decoder import RAW, READY
+from dicom_gateway.study.grey import raw
 from dicom_gateway.study.render import render
 from dicom_gateway.study.tile import no_preview
 
@@ -25,7 +28,8 @@ _GRACE_SECONDS = 1  # the parent's clock is the one that counts; ours is for whe
 def _reply(request: dict[str, Any]) -> bytes:
     error = None
     try:
-        thumbnail = render(Path(request["path"]), request["frame"], request["size"], request["form"])
+        draw = raw if request["form"] == RAW else render
+        thumbnail = draw(Path(request["path"]), request["frame"], request["size"], request["form"])
     except Exception as failure:  # any damage to a file may raise anything; the parent logs it and renews this process
         error = f"{type(failure).__name__}: {failure}"[:500]
         thumbnail = no_preview()
@@ -58,6 +62,8 @@ def main() -> None:
     limit_resources(MEMORY_BYTES, CPU_SECONDS)
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a decoder prints must not come between the replies
+    replies.write(READY)
+    replies.flush()
     for request in _requests(sys.stdin.buffer):
         _alarm(request["seconds"] + _GRACE_SECONDS)
         reply = _reply(request)

@@ -5,7 +5,7 @@ Bounded, whatever comes: long values are given by their size in bytes, long list
 
 import base64
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -105,6 +105,20 @@ def full_metadata(path: Path) -> Json:
     Ends with "unreadable" where it cannot be parsed further. Raises DamagedFile when this is not a DICOM file, or a
     deflated one.
     """
+    description = _Description()
+    meta, data_set = _opened(path)
+    described = description.data_set(meta, CharacterSet())
+    return described | description.data_set(data_set, CharacterSet())
+
+
+def data_set_of(path: Path) -> Iterator[Element]:
+    """Yield the elements of a stored file's data set, each value read when it is asked for; raises DamagedFile as
+    full_metadata does, and RefusedObject where it cannot be parsed further."""
+    return _opened(path)[1]
+
+
+def _opened(path: Path) -> tuple[list[Element], Iterator[Element]]:
+    """Return the elements of the file meta information and of the data set; raises DamagedFile."""
     try:
         with path.open("rb") as file:
             view = view_of(file)
@@ -112,16 +126,14 @@ def full_metadata(path: Path) -> Json:
         raise DamagedFile(f"{path.name}: {error.strerror}") from error
     if bytes(view[_PREAMBLE - 4 : _PREAMBLE]) != b"DICM":
         raise DamagedFile(f"{path.name} is not a DICOM file")
-    description = _Description()
     try:
         meta = _file_meta(view)
         start = meta[-1].end if meta else _PREAMBLE
-        described = description.data_set(meta, CharacterSet())
         syntax = next((element.value()[:64] for element in meta if element.tag == _TRANSFER_SYNTAX_UID), b"")
         encoding, _ = encoding_of(view[start:], padded(syntax.decode("ascii", "replace")))
     except RefusedObject as error:
         raise DamagedFile(f"{path.name}: {error}") from error
-    return described | description.data_set(elements(view, start, len(view), encoding), CharacterSet())
+    return meta, elements(view, start, len(view), encoding)
 
 
 def _file_meta(view: memoryview) -> list[Element]:

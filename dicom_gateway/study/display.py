@@ -71,14 +71,16 @@ def hide_padding(pixels: NDArray[Any], data_set: Dataset, inverted: bool) -> NDA
     return np.where(hidden, seen.max() if inverted != falling else seen.min(), pixels)
 
 
-def _modality(values: Values, source: Dataset) -> Values:
+def modality_values(values: Values, data_set: Dataset, frame: int) -> Values:
+    """Return stored values as those of the modality, by its table or slope and intercept (PS3.3 C.11.1)."""
+    source = functional_group(data_set, frame, "PixelValueTransformationSequence")
     if source.get("ModalityLUTSequence"):
         return np.asarray(apply_modality_lut(np.rint(values).astype(np.int32), source), dtype=np.float32)
     slope, intercept = first_number(source, "RescaleSlope"), first_number(source, "RescaleIntercept")
     return values * np.float32(1.0 if slope is None else slope) + np.float32(intercept or 0.0)
 
 
-def _voi(values: Values, source: Dataset, span: tuple[float, float] | None) -> Values:
+def voi_levels(values: Values, source: Dataset, span: tuple[float, float] | None) -> Values:
     """Return values of 0..1, not yet clipped; `span` is what is black and white without a window or table."""
     if source.get("VOILUTSequence"):
         levels = np.asarray(apply_voi(np.rint(values).astype(np.int32), source))
@@ -108,9 +110,9 @@ def is_inverted(data_set: Dataset) -> bool:
 
 def grey_levels(values: Values, data_set: Dataset, frame: int) -> NDArray[np.uint8]:
     """Return stored values (rows, columns) as 8-bit grey, 0 black."""
-    values = _modality(values, functional_group(data_set, frame, "PixelValueTransformationSequence"))
+    values = modality_values(values, data_set, frame)
     span = (0.0, 1.0) if data_set.get("BitsAllocated") == 1 else None
-    shown = np.clip(_voi(values, functional_group(data_set, frame, "FrameVOILUTSequence"), span), 0, 1)
+    shown = np.clip(voi_levels(values, functional_group(data_set, frame, "FrameVOILUTSequence"), span), 0, 1)
     if is_inverted(data_set):
         shown = 1 - shown
     return np.rint(np.nan_to_num(shown) * 255).astype(np.uint8)

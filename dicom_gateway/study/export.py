@@ -4,7 +4,6 @@ Names hold numbers only (series, instance, frame), so nothing that a device sent
 already is never overwritten. Pictures are not for diagnosis.
 """
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ from pathlib import Path
 from typing import IO, Final
 
 from dicom_gateway.core.model import Instance, StoredObject
-from dicom_gateway.errors import GatewayError
+from dicom_gateway.errors import DamagedFile, GatewayError
 from dicom_gateway.study.decoder import Decoder
 
 LONGEST_EDGE: Final = 8192  # pixels of a picture; larger images are reduced
 SECONDS_A_PICTURE: Final = 60.0
+PIECE: Final = 1 << 18  # bytes
 SUFFIXES: Final = {"dicom": "dcm", "png": "png", "jpeg": "jpg"}
 
 
@@ -30,8 +30,37 @@ class Exported:
     failed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectStream:
+    """The bytes of one file: how many, and the pieces that they come in."""
+
+    length: int
+    chunks: Iterator[bytes]
+
+
+def object_stream(instance: Instance, path_of: Callable[[StoredObject], Path]) -> ObjectStream:
+    """Return an object as it is stored, file meta information included; raises DamagedFile when it is not there as it
+    was written."""
+    stored = instance.stored
+    path = path_of(stored)
+    try:
+        length = path.stat().st_size
+    except OSError as error:
+        raise DamagedFile(f"the file of instance {instance.key} cannot be read: {error.strerror}") from error
+    if length != stored.offset + stored.length:
+        raise DamagedFile(f"the file of instance {instance.key} has another length")
+    return ObjectStream(length, _pieces(path))
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
 def picture_decoder(form: str) -> Decoder:
-    """Return a decoder of full-size pictures, "png" or "jpeg"."""
+    """Return a decoder of full-size pictures, "png" or "jpeg"; of "png-marked" and "jpeg-marked" a line below each
+    picture says what it is not for."""
     return Decoder(SECONDS_A_PICTURE, LONGEST_EDGE, form)
 
 
@@ -52,18 +81,22 @@ def _shown(number: int | None, digits: int) -> str:
 
 
 def export_objects(
-    instances: Sequence[Instance], folder: Path, path_of: Callable[[StoredObject], Path]
+    instances: Sequence[Instance], folder: Path, stream_of: Callable[[Instance], ObjectStream]
 ) -> Iterator[Exported]:
-    """Copy each object as it is stored, file meta information included; yield each file."""
+    """Write each object as `stream_of` gives it, file meta information included; yield each file."""
     for instance, name in zip(instances, names_of(instances), strict=True):
         target = folder / f"{name}.{SUFFIXES['dicom']}"
         try:
-            source = path_of(instance.stored).open("rb")
-        except (OSError, GatewayError) as error:
-            yield Exported(target, f"the stored file cannot be read: {error}", failed=True)
+            stream = stream_of(instance)
+        except GatewayError as error:
+            yield Exported(target, str(error), failed=True)
             continue
-        with source:
-            yield _written(target, partial(shutil.copyfileobj, source))
+        yield _written(target, partial(_copied, stream))
+
+
+def _copied(stream: ObjectStream, file: IO[bytes]) -> None:
+    for piece in stream.chunks:
+        file.write(piece)
 
 
 def export_pictures(

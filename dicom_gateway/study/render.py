@@ -9,7 +9,7 @@ import struct
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
 
 from dicom_gateway.core.model import Thumbnail
+from dicom_gateway.study.caption import marked
 from dicom_gateway.study.display import first_number, grey_levels, hide_padding, is_inverted
 from dicom_gateway.study.encoding import (
     BIG_ENDIAN,
@@ -98,10 +99,9 @@ def _tile_instead(file: BinaryIO, data_set: FileDataset) -> Thumbnail | None:
     return None if sound and 0 < frame_bytes <= MAX_FRAME_BYTES else no_preview(modality)
 
 
-def _reduced(pixels: NDArray[Any], size: int) -> NDArray[np.float32]:
-    """Average blocks of pixels so that the longer edge stays at least twice `size`, as far as it is that long."""
+def averaged(pixels: NDArray[Any], step: int) -> NDArray[np.float32]:
+    """Return the averages of blocks of `step` x `step` pixels; what is left at the right and the lower edge goes."""
     rows, columns = pixels.shape[:2]
-    step = min(max(rows, columns) // (2 * size), rows, columns)
     if step < 2:
         return pixels.astype(np.float32)
     whole = pixels[: rows - rows % step, : columns - columns % step]
@@ -113,25 +113,41 @@ def _reduced(pixels: NDArray[Any], size: int) -> NDArray[np.float32]:
     return total
 
 
-def _colour(pixels: NDArray[Any], data_set: Dataset, size: int) -> NDArray[np.uint8]:
+def _reduced(pixels: NDArray[Any], size: int) -> NDArray[np.float32]:
+    """Average blocks of pixels so that the longer edge stays at least twice `size`, as far as it is that long."""
+    rows, columns = pixels.shape[:2]
+    return averaged(pixels, min(max(rows, columns) // (2 * size), rows, columns))
+
+
+def is_colour(pixels: NDArray[Any], data_set: Dataset) -> bool:
+    """Whether a frame has colours: three samples a pixel, or a palette."""
+    return pixels.ndim == 3 or data_set.get("PhotometricInterpretation") == "PALETTE COLOR"
+
+
+def colours(pixels: NDArray[Any], data_set: Dataset, reduce: Callable[[NDArray[Any]], Any]) -> NDArray[np.uint8]:
+    """Return a frame as RGB, 8 bits a sample, its samples reduced by `reduce`."""
     bits = int(data_set.get("BitsStored", 8))
     if data_set.get("PhotometricInterpretation") == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, data_set)
         bits = 16 if pixels.max() > 255 else 8  # tables of 8-bit colours in 16-bit entries are common
-    levels = _reduced(pixels[..., :3], size) * np.float32(255 / ((1 << bits) - 1))
+    levels = reduce(pixels[..., :3]) * np.float32(255 / ((1 << bits) - 1))
     return np.asarray(np.rint(np.clip(levels, 0, 255)), np.uint8)
 
 
-def _display_size(data_set: Dataset, rows: int, columns: int, size: int) -> tuple[int, int]:
-    """Return width and height in pixels, by PixelAspectRatio (vertical \\ horizontal), never enlarged."""
-    width, height = float(columns), float(rows)
+def aspect_ratio(data_set: Dataset) -> float:
+    """Return how high a pixel is beside its width, by PixelAspectRatio (vertical \\ horizontal); 1 for nonsense."""
     try:
         vertical, horizontal = (float(part) for part in data_set.get("PixelAspectRatio", (1, 1)))
         ratio = vertical / horizontal
     except (TypeError, ValueError, ZeroDivisionError):
-        ratio = 1.0
-    if 1 / _MAX_ASPECT <= ratio <= _MAX_ASPECT:
-        width, height = (width, height * ratio) if ratio > 1 else (width / ratio, height)
+        return 1.0
+    return ratio if 1 / _MAX_ASPECT <= ratio <= _MAX_ASPECT else 1.0
+
+
+def _display_size(data_set: Dataset, rows: int, columns: int, size: int) -> tuple[int, int]:
+    """Return width and height in pixels, by PixelAspectRatio, never enlarged."""
+    ratio = aspect_ratio(data_set)
+    width, height = (columns, rows * ratio) if ratio > 1 else (columns / ratio, rows)
     scale = min(1.0, size / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
@@ -142,17 +158,39 @@ def _png_of(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-_FORMS: Final[dict[str, Callable[[Image.Image], bytes]]] = {"jpeg": jpeg_of, "png": _png_of}
+_FORMS: Final[dict[str, Callable[[Image.Image], bytes]]] = {
+    "jpeg": jpeg_of,
+    "png": _png_of,
+    "jpeg-marked": lambda image: jpeg_of(marked(image)),
+    "png-marked": lambda image: _png_of(marked(image)),
+}
+Draw: TypeAlias = Callable[[NDArray[Any], FileDataset, int], Thumbnail]  # stored values, header, which frame
 
 
-def _draw(file: BinaryIO, data_set: FileDataset, frame: int | None, size: int, form: str) -> Thumbnail:
-    frames = _describe(data_set).frames
-    index = frames // 2 if frame is None else min(max(frame, 0), frames - 1)
-    file.seek(0)
-    pixels = pixel_array(file, index=index)
+def draw_frame(path: Path, frame: int | None, draw: Draw) -> Thumbnail:
+    """Return what `draw` makes of one frame (0-based; None: the middle one) of a Part 10 file, or a tile where there is
+    nothing to draw. Reads the header and that frame; raises what pydicom, the decoders and `draw` raise."""
+    with warnings.catch_warnings(), path.open("rb") as file:  # one thread here: see the first line
+        warnings.simplefilter("ignore")
+        data_set = dcmread(file, stop_before_pixels=True)
+        instead = _tile_instead(file, data_set)
+        if instead is not None:
+            return instead
+        frames = frames_of(data_set)
+        index = frames // 2 if frame is None else min(max(frame, 0), frames - 1)
+        file.seek(0)
+        return draw(pixel_array(file, index=index), data_set, index)
+
+
+def frames_of(data_set: Dataset) -> int:
+    """Return how many frames an image has, at least 1."""
+    return _describe(data_set).frames
+
+
+def _picture(pixels: NDArray[Any], data_set: FileDataset, index: int, size: int, form: str) -> Thumbnail:
     rows, columns = pixels.shape[:2]
-    if pixels.ndim == 3 or data_set.get("PhotometricInterpretation") == "PALETTE COLOR":
-        levels = _colour(pixels, data_set, size)
+    if is_colour(pixels, data_set):
+        levels = colours(pixels, data_set, lambda samples: _reduced(samples, size))
     else:
         pixels = hide_padding(pixels, data_set, is_inverted(data_set))
         levels = grey_levels(_reduced(pixels, size), data_set, index)
@@ -163,11 +201,9 @@ def _draw(file: BinaryIO, data_set: FileDataset, frame: int | None, size: int, f
 
 def render(path: Path, frame: int | None = None, size: int = 256, form: str = "jpeg") -> Thumbnail:
     """Return the thumbnail of one frame (0-based; None: the middle one) of a Part 10 file, its longer edge <= `size`,
-    as "jpeg" or "png".
+    as "jpeg" or "png"; "jpeg-marked" and "png-marked" have a line below the picture that says what it is not for, and
+    width and height are without it.
 
     Reads the header and that frame. Raises anything when the file is damaged: pydicom's and the decoders' errors.
     """
-    with warnings.catch_warnings(), path.open("rb") as file:  # one thread here: see the first line
-        warnings.simplefilter("ignore")
-        data_set = dcmread(file, stop_before_pixels=True)
-        return _tile_instead(file, data_set) or _draw(file, data_set, frame, size, form)
+    return draw_frame(path, frame, lambda pixels, data_set, index: _picture(pixels, data_set, index, size, form))

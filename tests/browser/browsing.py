@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.peers import need
 
 PASSWORD = "correct horse 9"
+expect.set_options(timeout=15_000)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 SHAPES: dict[str, dict[str, Any]] = {
     "desk": {"viewport": {"width": 1280, "height": 900}},
@@ -91,6 +92,6 @@ def reading(browser: Browser, port: int, shape: str = "desk", **options: Any) ->
     reader = Reader(context.new_page(), port)
     try:
         yield reader
-        assert reader.wrong == []
+        assert not reader.wrong, reader.wrong
     finally:
         context.close()

@@ -7,9 +7,10 @@ from playwright.sync_api import Browser, sync_playwright
 
 from dicom_gateway.core.users import UserRole
 from tests.browser.browsing import PASSWORD, launched
-from tests.e2e.program import Program
+from tests.e2e.program import Program, free_port
 from tests.e2e.receiver import Receiver
 
+HL7 = '[[hl7_source]]\nname = "dental"\nsending_application = "CHAIRSIDE"\n'
 DEVICES = {"DX1": "DX", "SENSOR1": "IO", "OPG1": "PX"}
 USERS = {
     "Anna": UserRole.ADMINISTRATOR,
@@ -54,11 +55,13 @@ def clinic(clinics: Callable[..., Program], pms: Receiver) -> Program:
     """A practice with devices, a PMS, and a user of each role."""
     tables = [f'[[device]]\nae_title = "{name}"\nmodalities = ["{kind}"]\n' for name, kind in DEVICES.items()]
     gateway = clinics(
-        "\n".join([*tables, pms.settings]),
+        "\n".join([*tables, pms.settings, HL7]),
         DICOM_GATEWAY_GATEWAY__PRACTICE="Paws and Teeth",
         DICOM_GATEWAY_GATEWAY__TIME_ZONE="Europe/Berlin",
         DICOM_GATEWAY_COMPLETION__QUIET_SECONDS="1",
         DICOM_GATEWAY_STORAGE__RESERVE_MB="16",
+        DICOM_GATEWAY_DICOM__UNKNOWN_DEVICES="refuse",
+        DICOM_GATEWAY_HL7__PORT=str(free_port()),
     )
     for name, role in USERS.items():
         gateway.inside(

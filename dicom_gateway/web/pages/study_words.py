@@ -4,6 +4,7 @@ Tables of marked texts; a test holds them to the core's own lists.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -128,4 +129,4 @@ def place_words(place: Place) -> Text:
     """Return what a place of the mount is called."""
     name = _OF_ROWS[place.row, place.group]
     side = _ON_SIDES.get(place.side)
-    return _(side.message, place=name) if side else name
+    return replace(side, values={"place": name}) if side else name
