@@ -160,8 +160,8 @@ class OrderStore:
 
     def find(self, wanted: OrderFilter) -> Sequence[Order]:
         """Return orders, newest first."""
-        query = OrderRow.select(OrderRow.document).where(*_order_conditions(wanted))
-        steps = _step_conditions(wanted)
+        query = OrderRow.select(OrderRow.document).where(*order_conditions(wanted))
+        steps = step_conditions(wanted)
         if steps:
             matching = StepRow.select(StepRow.order_id).where(*steps)
             query = query.where(OrderRow.id.in_(matching))
@@ -192,7 +192,8 @@ def _refuse_foreign(tx: Transaction, order: Order) -> None:
         raise Conflict("this study instance UID belongs to another order")
 
 
-def _order_conditions(wanted: OrderFilter) -> list[Any]:
+def order_conditions(wanted: OrderFilter) -> list[Any]:
+    """Return what a filter asks of an order."""
     conditions: list[Any] = [OrderRow.id != ""]
     for column, value in (
         (OrderRow.status, wanted.status),
@@ -224,7 +225,8 @@ def _sources() -> Any:
     return more.select_from(more.c.source).where(more.c.source.is_null(False))
 
 
-def _step_conditions(wanted: OrderFilter) -> list[Any]:
+def step_conditions(wanted: OrderFilter) -> list[Any]:
+    """Return what a filter asks of one of an order's steps; none when it asks nothing of them."""
     conditions: list[Any] = []
     if wanted.date:
         conditions.append(StepRow.start_date == wanted.date)
