@@ -12,7 +12,7 @@ from benchmarks import goals
 from benchmarks.figures import PAGE, put
 from benchmarks.result import Result
 
-NAMES = ("worklist", "store", "stages", "idle", "memory", "interference", "delivery", "hl7", "thumbnails", "start")
+NAMES = ("worklist", "store", "stages", "idle", "memory", "interference", "delivery", "hl7", "thumbnails", "start", "page")
 
 
 def run(name: str) -> Result:

@@ -123,7 +123,7 @@ def run_worker(gateway: Gateway, context: RoleContext) -> None:
     from dicom_gateway.metrics import Metrics
     from dicom_gateway.study.decoder import Decoder
     from dicom_gateway.study.thumbnails import Thumbnails
-    from dicom_gateway.worker import Deliverer, Forgetter, Loop, Settler, Sweeper, loops
+    from dicom_gateway.worker import Deliverer, Forgetter, Forgetting, Loop, Settler, Sweeper, loops
 
     metrics, decoder = Metrics(), Decoder()
     thumbnails = Thumbnails(decoder, gateway.object_path, gateway.objects.thumbnail_path)
@@ -152,10 +152,17 @@ def run_worker(gateway: Gateway, context: RoleContext) -> None:
         clock,
     )
     listener = WakeListener(gateway.run_dir, "worker")
-    forgetter = Forgetter(gateway.messages, gateway.settings.messages.keep_days, clock)
+    kept: list[tuple[Forgetting, int]] = [
+        (gateway.messages, gateway.settings.messages.keep_days),
+        (gateway.audit_reader, gateway.settings.audit.keep_days),
+    ]
     running = [
         *loops(Settler(gateway.settlement), deliverers, sweeper, clock, listener.event),
-        Loop("forget", forgetter.run, clock, listener.event()),
+        *(
+            Loop("forget", Forgetter(rows, days, clock).run, clock, listener.event())
+            for rows, days in kept
+            if days  # 0: for ever
+        ),
     ]
     for loop in running:
         loop.start()
@@ -179,14 +186,17 @@ def run_intake(gateway: Gateway, context: RoleContext) -> None:
 
 def run_web(gateway: Gateway, context: RoleContext) -> None:
     """Serve the API and the page until drained."""
+    from dicom_gateway.connecting import services_of
     from dicom_gateway.device_sheets import sheet_of
     from dicom_gateway.machine import machine_of
     from dicom_gateway.metrics import exposition
     from dicom_gateway.readiness import Readiness, gauges
     from dicom_gateway.settings_shown import settings_shown
     from dicom_gateway.storage.badges import count_waiting
-    from dicom_gateway.storage.order_search import OrderSearch
+    from dicom_gateway.storage.delivery_control import DeliveryControl
+    from dicom_gateway.storage.order_finding import OrderSearch
     from dicom_gateway.storage.study_search import StudySearch
+    from dicom_gateway.storage.timeline import TimelineStore
     from dicom_gateway.study.decoder import Decoder
     from dicom_gateway.study.thumbnails import Thumbnails
     from dicom_gateway.study.viewing import Viewing
@@ -217,6 +227,10 @@ def run_web(gateway: Gateway, context: RoleContext) -> None:
             study_search=StudySearch(gateway.database),
             board=gateway.board,
             order_search=OrderSearch(gateway.database),
+            timelines=TimelineStore(gateway.database),
+            matches=gateway.matches,
+            unmatched=gateway.unmatched,
+            deliveries=DeliveryControl(gateway.database, clock, [pms.name for pms in settings.pms]),
         ),
         health=HealthServices(
             gateway.figures,
@@ -225,6 +239,7 @@ def run_web(gateway: Gateway, context: RoleContext) -> None:
             lambda: machine_of(gateway),
             lambda: settings_shown(gateway.settings),
         ),
+        connections=services_of(gateway),
         audit=gateway.audit,
         devices=DeviceServices(
             gateway.device_store,
@@ -236,6 +251,7 @@ def run_web(gateway: Gateway, context: RoleContext) -> None:
         observations=gateway.observations,
         explain=lambda order, ae_title: gateway.explainer.explain(order, ae_title),
         objects=gateway.objects,
+        delivered=gateway.delivered,
         thumbnails=Thumbnails(decoder, gateway.object_path, gateway.objects.thumbnail_path),
         zone=settings.zone(),
         clock=clock,
@@ -247,7 +263,9 @@ def run_web(gateway: Gateway, context: RoleContext) -> None:
     )
     web = settings.web
     tls = (web.tls_certificate, web.tls_key) if web.tls_certificate and web.tls_key else None
-    server = WebServer(create_app(services), [context.sockets["web"]], tls, web.behind_proxy)
+    app = create_app(services)
+    threading.Thread(target=app.state.renderer.warm, name="warm", daemon=True).start()
+    server = WebServer(app, [context.sockets["web"]], tls, web.behind_proxy)
     threading.Thread(target=_stop_when_draining, args=(context, server.stop), name="drain", daemon=True).start()
     log.info("ready")
     server.run()
@@ -297,6 +315,8 @@ def run_role(role: str, settings: Settings, sockets: Mapping[str, socket.socket]
     if drain_pipe is not None:
         threading.Thread(target=_wait_for_end, args=(drain_pipe, draining), name="drain-pipe", daemon=True).start()
     gateway = Gateway(settings)
+    if gateway.local.unread:
+        log.warning("the settings of the page are left out", why=gateway.local.unread)
     try:
         ROLES[role](gateway, RoleContext(sockets, draining))
     finally:

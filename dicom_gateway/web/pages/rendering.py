@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dicom_gateway.core.local_time import from_instant
-from dicom_gateway.web.pages.language import Language, Text, gettext, languages
+from dicom_gateway.web.pages.language import Language, Text, gettext, language, languages
 from dicom_gateway.web.pages.plain_words import plain
 
 CONTENT_SECURITY_POLICY = (
@@ -72,6 +72,13 @@ class Renderer:
     def render(self, reader: Language, name: str, context: Mapping[str, Any]) -> str:
         """Return a template as HTML."""
         return self._environment(reader).get_template(name).render(context)
+
+    def warm(self) -> None:
+        """Make every template of every language ready, so that nobody has to wait for it."""
+        for code in languages():
+            environment = self._environment(language(code))
+            for name in environment.list_templates():
+                environment.get_template(name)
 
     def _environment(self, reader: Language) -> Environment:
         found = self._environments.get(reader.code)

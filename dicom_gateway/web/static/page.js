@@ -101,6 +101,9 @@
     if (event.target.closest("[data-print]")) print();
   });
 
+  // What somebody has opened or closed stays so when its part is fetched again.
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
+
   document.addEventListener("DOMContentLoaded", () => {
     open();
     const wrong = document.querySelector("[aria-invalid=true]");
