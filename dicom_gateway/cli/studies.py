@@ -83,12 +83,16 @@ def _row(series: dict[str, Any], instance: dict[str, Any]) -> tuple[object, ...]
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--format", "form", default="dicom", show_default=True, type=click.Choice(list(SUFFIXES)),
-    help="The objects as received, or pictures (not for diagnosis).",
+    help="The objects, or pictures (not for diagnosis).",
 )  # fmt: skip
+@click.option("--as-received", is_flag=True, help="Objects as the device sent them, also those matched by hand.")
 @click.option("--all-frames", is_flag=True, help="A picture of every frame, not of the middle one alone.")
 @click.pass_context
-def export(context: click.Context, uid: str, folder: Path, form: str, all_frames: bool) -> None:
-    """Write the images of the study of that UID into FOLDER; nothing there is overwritten."""
+def export(
+    context: click.Context, uid: str, folder: Path, form: str, as_received: bool, all_frames: bool
+) -> None:  # fmt: skip
+    """Write the images of the study of that UID into FOLDER; nothing there is overwritten. Those that somebody matched
+    to an order have its patient and numbers."""
     logs.set_up("export", level=logging.CRITICAL)  # what is not drawn is printed here
     with opened(context) as gateway:
         _, instances = gateway.studies.get(uid)
@@ -98,7 +102,7 @@ def export(context: click.Context, uid: str, folder: Path, form: str, all_frames
         written = failed = 0
         with progress(total) as bar:
             task = bar.add_task("exporting", total=total)
-            for one in _exported(gateway, chosen, folder, form, all_frames):
+            for one in _exported(gateway, chosen, folder, form, all_frames, as_received):
                 bar.advance(task)
                 written += not one.problem
                 failed += one.failed
@@ -110,10 +114,11 @@ def export(context: click.Context, uid: str, folder: Path, form: str, all_frames
 
 
 def _exported(
-    gateway: Gateway, instances: list[Instance], folder: Path, form: str, all_frames: bool
+    gateway: Gateway, instances: list[Instance], folder: Path, form: str, all_frames: bool, as_received: bool
 ) -> Iterator[Exported]:
     if form == "dicom":
-        yield from export_objects(instances, folder, gateway.object_path)
+        delivered = gateway.delivered
+        yield from export_objects(instances, folder, delivered.as_received if as_received else delivered.stream)
         return
     with closing(picture_decoder(form)) as decoder:
         yield from export_pictures(instances, folder, gateway.object_path, decoder, SUFFIXES[form], all_frames)

@@ -33,6 +33,7 @@ class EventType(StrEnum):
     STUDY_RECEIVED = "study.received"  # complete, once a study
     STUDY_UPDATED = "study.updated"  # images came after study.received
     STUDY_UNMATCHED = "study.unmatched"  # received, and no order is known for it
+    STUDY_WITHDRAWN = "study.withdrawn"  # a person says that a study is not of this order
     PATIENT_MERGED = "patient.merged"  # an id that you were told is now another one
     PATIENT_UNMERGED = "patient.unmerged"  # that was undone
     TEST = "test"  # sent by `dicom-gateway pms test`

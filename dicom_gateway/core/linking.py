@@ -26,9 +26,20 @@ class LinkReason(StrEnum):
     WRONG_ENTRY = "incorrect worklist entry selected"
     VERSION = "another version of a known instance"
     SEVERAL_PROCEDURES = "accession number of several procedures"
+    MANUAL = "matched by hand"
+    UNMATCHED = "unmatched by hand"
 
 
-LINKED = frozenset({LinkReason.PERFORMED_STEP, LinkReason.STEP_REFERENCE, LinkReason.STUDY_UID, LinkReason.ACCESSION})
+LINKED = frozenset(
+    {
+        LinkReason.PERFORMED_STEP,
+        LinkReason.STEP_REFERENCE,
+        LinkReason.STUDY_UID,
+        LinkReason.ACCESSION,
+        LinkReason.MANUAL,
+    }
+)
+WAITING = frozenset(LinkReason) - LINKED - {LinkReason.VERSION}  # somebody has to say where it belongs
 
 
 @dataclass(frozen=True, slots=True)

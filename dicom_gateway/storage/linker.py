@@ -4,6 +4,7 @@ Gathers the candidates that the keys of an object point to; core.linking decides
 looked at again when an order or a performed step comes that may be meant.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from functools import partial, reduce
 from operator import or_
@@ -16,6 +17,7 @@ from dicom_gateway.storage import audit, order_rows, patient_rows, study_rows
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.codec import load_performed_step
 from dicom_gateway.storage.database import Row, Transaction
+from dicom_gateway.storage.match_tables import StudyDecisionRow
 from dicom_gateway.storage.outbox import Outbox
 from dicom_gateway.storage.prepared import Statement, given, several
 from dicom_gateway.storage.tables import (
@@ -57,6 +59,7 @@ _LAST_DOCUMENT_OF_STUDY = Statement(
     .order_by(PerformedStepRow.created_at.desc())
     .limit(1)
 )
+_DECISION = Statement(StudyDecisionRow.select().where(StudyDecisionRow.study_instance_uid == given("uid")))
 _Named, _ByNumber, _ByOriginalNumber = OrderRow.alias(), OrderRow.alias(), OrderRow.alias()
 _OfStudy = StepRow.alias()
 _CANDIDATES = Statement(
@@ -92,6 +95,9 @@ _CANDIDATES = Statement(
 
 def link_instance(tx: Transaction, header: InstanceHeader) -> Link:
     """Decide where a received object belongs."""
+    by_hand = _decided(tx, header.study_instance_uid, header.patient_id)
+    if by_hand:
+        return by_hand
     naming = tx.values(_NAMING, sop_instance_uid=header.sop_instance_uid)
     if _of_wrong_entry(tx, {*naming, *header.performed_step_uids}, header.study_instance_uid):
         return Link(LinkReason.WRONG_ENTRY)
@@ -112,6 +118,9 @@ def link_instance(tx: Transaction, header: InstanceHeader) -> Link:
 
 def link_reference(tx: Transaction, performed: PerformedStep, reference: StepReference, modality: str) -> Link:
     """Decide which scheduled steps one item of a performed step means."""
+    by_hand = _decided(tx, reference.study_instance_uid, performed.patient_id, empty_agrees=True)
+    if by_hand:
+        return by_hand
     keys = LinkKeys(
         study_instance_uid=reference.study_instance_uid,
         accession_number=reference.accession_number,
@@ -122,6 +131,30 @@ def link_reference(tx: Transaction, performed: PerformedStep, reference: StepRef
         empty_patient_agrees=True,
     )
     return link(keys, candidates(tx, keys))
+
+
+def _decided(tx: Transaction, uid: str, patient_id: str, empty_agrees: bool = False) -> Link | None:
+    """Return what a person decided for the images of a study that name this patient; None: nothing that holds."""
+    row = tx.row(_DECISION, uid=uid)
+    theirs = patient_id.strip()
+    if row is None or not (theirs in json.loads(row["patient_ids"]) or (empty_agrees and not theirs)):
+        return None
+    if not row["order_id"]:
+        return Link(LinkReason.UNMATCHED)
+    steps = live_steps(tx, row["order_id"], row["requested_procedure_id"], row["step_id"])
+    return Link(LinkReason.MANUAL, steps) if steps else None
+
+
+def live_steps(tx: Transaction, order_id: str, requested_procedure_id: str, step_id: str) -> tuple[Candidate, ...]:
+    """Return the steps of a procedure ("" as `step_id`: all) that were not cancelled."""
+    of_order = candidates(tx, LinkKeys("", "", "", "", performed=((order_id, ""),)))
+    return tuple(
+        step
+        for step in of_order
+        if step.requested_procedure_id == requested_procedure_id
+        and step_id in ("", step.step_id)
+        and step.step_status is not StepStatus.CANCELED
+    )
 
 
 def candidates(tx: Transaction, keys: LinkKeys) -> list[Candidate]:

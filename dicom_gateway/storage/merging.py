@@ -173,7 +173,8 @@ class Merging:
         query = StudyRow.select(StudyRow.study_instance_uid).where(StudyRow.order_id.in_(list(patient_ids)))
         for uid in self.tx.values(query):
             linked = [one for one, _ in study_rows.instances_of(self.tx, uid) if one.link_reason in LINKED]
-            foreign = [one for one in linked if one.header.patient_id.strip() != patient_ids.get(one.order_id)]
+            judged = [one for one in linked if one.link_reason != LinkReason.MANUAL]
+            foreign = [one for one in judged if one.header.patient_id.strip() != patient_ids.get(one.order_id)]
             parted = [one for one in foreign if self._part_image(one)]
             if parted and len(parted) == len(linked):
                 reason = LinkReason.PATIENT_DIFFERS.value

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from peewee import fn
 
 from dicom_gateway.core.envelope import ORDER_EVENTS, Event, StudyFacts
+from dicom_gateway.core.folding import name_index
 from dicom_gateway.core.model import Order, RequestedProcedure, ScheduledStep
 from dicom_gateway.core.orders import with_steps
 from dicom_gateway.core.status import HIDDEN_FROM_WORKLIST, StepEvent, advance
-from dicom_gateway.core.worklist_keys import name_index
 from dicom_gateway.storage import audit
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.codec import dump_order, load_order
@@ -202,9 +202,8 @@ def move_steps(
         event = events.get(step.id)
         if event is None:
             return step
-        return step.evolve(
-            status=advance(step.status, event), inferred=step.inferred or event is StepEvent.INFER_COMPLETE
-        )
+        inferred = event is StepEvent.INFER_COMPLETE or (step.inferred and event is not StepEvent.TAKE_BACK)
+        return step.evolve(status=advance(step.status, event), inferred=inferred)
 
     after = with_steps(order, moved)
     if after is not order:

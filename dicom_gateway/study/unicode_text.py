@@ -2,20 +2,22 @@
 
 Text is read by study/character_sets, an item's by the set that the item names, else by that around it (PS3.5 7.5.3).
 Parsers look for delimiters among the bytes of a character and stumble over unknown terms; after this there are none.
-Elements of unknown VR stay as they are. Sequences get defined lengths.
+Elements of unknown VR stay as they are. Sequences get defined lengths, where their tag or VR says that they are some.
 """
 
 import struct
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 
 from dicom_gateway.core.character_sets import UTF_8
 from dicom_gateway.study.character_sets import CharacterSet
 from dicom_gateway.study.data_set import padded
 from dicom_gateway.study.elements import Element, elements
-from dicom_gateway.study.encoding import ITEM, Encoding, encoding_of, refuse, view_of
+from dicom_gateway.study.encoding import ITEM, SEQUENCE_END, UNDEFINED, Encoding, encoding_of, refuse, view_of
+
+Piece = bytes | memoryview
 
 _CHARACTER_SET: Final = 0x00080005
 _TEXT: Final = frozenset((b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UT"))
@@ -36,13 +38,22 @@ def in_utf_8(data: bytes, transfer_syntax_uid: str) -> UnicodeText:
     """Return a data set that has been scanned with its text as UTF-8; raises RefusedObject."""
     view = view_of(data)
     encoding, _ = encoding_of(view, transfer_syntax_uid)
-    writer = _Writer()
+    writer = UnicodeWriter()
     found = list(elements(view, 0, len(view), encoding))
-    root = next((_character_set(element) for element in found if element.tag == _CHARACTER_SET), CharacterSet())
+    root = character_set_of(found)
     body = b"".join(writer.written(found, root))
     writer.note(root)
-    term = _element(_CHARACTER_SET, b"CS", encoding, UTF_8.encode())
-    return UnicodeText(term + body, root.terms, frozenset(writer.guesses), writer.flawed)
+    return UnicodeText(utf_8_term(encoding) + body, root.terms, frozenset(writer.guesses), writer.flawed)
+
+
+def utf_8_term(encoding: Encoding) -> bytes:
+    """Return the element SpecificCharacterSet that says UTF-8."""
+    return encoded(_CHARACTER_SET, b"CS", encoding, UTF_8.encode())
+
+
+def character_set_of(found: Iterable[Element]) -> CharacterSet:
+    """Return the character set that the elements of a data set name."""
+    return next((_character_set(element) for element in found if element.tag == _CHARACTER_SET), CharacterSet())
 
 
 def terms_of(data: bytes, transfer_syntax_uid: str) -> tuple[str, ...]:
@@ -63,7 +74,7 @@ def _character_set(element: Element) -> CharacterSet:
     return CharacterSet(_terms(element))
 
 
-class _Writer:
+class UnicodeWriter:
     """Writes data sets anew, and remembers what was wrong with their text."""
 
     def __init__(self) -> None:
@@ -74,20 +85,23 @@ class _Writer:
         self.flawed |= character_set.flawed
         self.guesses |= character_set.guesses
 
-    def written(self, found: Iterable[Element], character_set: CharacterSet) -> Iterator[bytes]:
-        """Yield the elements, without SpecificCharacterSet."""
+    def written(self, found: Iterable[Element], character_set: CharacterSet) -> Iterator[Piece]:
+        """Yield each element, one piece each, without SpecificCharacterSet."""
         for element in found:
-            vr = _vr(element)
+            vr = vr_of(element)
             if element.tag == _CHARACTER_SET:
                 continue
             if vr == b"SQ" and element.vr != b"UN":
-                items = b"".join(self._item(item, character_set, element.encoding) for item in element.items())
-                yield _element(element.tag, vr, element.encoding, items)
+                yield _sequence(element, self.items(element, character_set))
             elif vr in _TEXT and not element.undefined:
                 text = character_set.decode(element.value()).encode("utf-8", "replace")
-                yield _element(element.tag, vr, element.encoding, text)
+                yield encoded(element.tag, vr, element.encoding, text)
             else:
                 yield _as_it_was(element)
+
+    def items(self, sequence: Element, around: CharacterSet) -> bytes:
+        """Return the items of a sequence, one after the other."""
+        return b"".join(self._item(item, around, sequence.encoding) for item in sequence.items())
 
     def _item(self, found: Iterator[Element], around: CharacterSet, encoding: Encoding) -> bytes:
         listed = list(found)
@@ -95,10 +109,11 @@ class _Writer:
         body = b"".join(self.written(listed, named or around))
         if named:
             self.note(named)
-        return struct.pack(f"{encoding.order}HHL", ITEM >> 16, ITEM & 0xFFFF, len(body)) + body
+        return item_of(body, encoding)
 
 
-def _vr(element: Element) -> bytes:
+def vr_of(element: Element) -> bytes:
+    """Return the VR of an element, by the dictionary where none stands with it."""
     if element.vr not in (b"", b"UN"):
         return element.vr
     try:
@@ -107,15 +122,32 @@ def _vr(element: Element) -> bytes:
         return b"UN"
 
 
-def _as_it_was(element: Element) -> bytes:
-    """Return an element with its header, which stands before its value: eight bytes where they end with the length,
-    or with the VR and a length of two bytes; else twelve."""
+def _sequence(element: Element, items: bytes) -> bytes:
+    """Return a sequence of known length; one that nothing but its unknown length shows to be a sequence keeps that."""
+    encoding = element.encoding
+    if not (encoding.implicit and element.undefined) or dictionary_has_tag(element.tag):
+        return encoded(element.tag, b"SQ", encoding, items)
+    order, tag = encoding.order, element.tag
+    head = struct.pack(f"{order}HHL", tag >> 16, tag & 0xFFFF, UNDEFINED)
+    return head + items + struct.pack(f"{order}HHL", SEQUENCE_END >> 16, SEQUENCE_END & 0xFFFF, 0)
+
+
+def _as_it_was(element: Element) -> memoryview:
+    """Return an element with its header, not copied: it may be large. The header stands before the value: eight bytes
+    where they end with the length, or with the VR and a length of two bytes; else twelve."""
     view, start = element.view, element.start
     is_short = element.encoding.implicit or not element.vr or bytes(view[start - 4 : start - 2]) == element.vr
-    return bytes(view[start - (8 if is_short else 12) : element.end])
+    return view[start - (8 if is_short else 12) : element.end]
 
 
-def _element(tag: int, vr: bytes, encoding: Encoding, value: bytes) -> bytes:
+def item_of(body: bytes, encoding: Encoding) -> bytes:
+    """Return an item of a sequence, of known length."""
+    return struct.pack(f"{encoding.order}HHL", ITEM >> 16, ITEM & 0xFFFF, len(body)) + body
+
+
+def encoded(tag: int, vr: bytes, encoding: Encoding, value: bytes) -> bytes:
+    """Return an element with a value that is text, or the items of a sequence; raises RefusedObject when it is too long
+    for its VR."""
     value += b" " * (len(value) % 2)
     order = encoding.order
     head = struct.pack(f"{order}HH", tag >> 16, tag & 0xFFFF)

@@ -20,7 +20,8 @@ from dicom_gateway.core.model import Order, OtherPatientID, Patient, RequestedPr
 from dicom_gateway.dicom.file_meta import file_head
 from dicom_gateway.errors import DamagedFile
 from dicom_gateway.study import correct as module
-from dicom_gateway.study.correct import Corrected, Correction, NotCorrectable, correct
+from dicom_gateway.study.correct import Corrected, NotCorrectable, correct
+from dicom_gateway.study.correction import Correction
 from tests.peers import dcmtk
 
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
@@ -158,6 +159,17 @@ def test_nested_text_and_undefined_lengths(tmp_path: Path) -> None:
     result = read(corrected(tmp_path, encoded(data_set)))
     assert [item.CodeMeaning for item in result.AnatomicRegionSequence] == ["Öffnung", "Зуб"]
     assert "SpecificCharacterSet" not in result.AnatomicRegionSequence[1]
+
+
+def test_a_private_sequence_in_implicit_vr_stays_one(tmp_path: Path) -> None:
+    """Nothing but its unknown length says that it is a sequence."""
+    item = struct.pack("<HHLHHL", 0xFFFE, 0xE000, 10, 0x0009, 0x1002, 2) + b"ab"
+    sequence = struct.pack("<HHL", 0x0009, 0x1001, 0xFFFFFFFF) + item + struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
+    data = encoded(an_object(), IMPLICIT)
+    start = data.index(struct.pack("<HH", 0x0010, 0x0010))
+    result = read(corrected(tmp_path, data[:start] + sequence + data[start:], IMPLICIT))
+    assert [inner[0x0009, 0x1002].value for inner in result[0x0009, 0x1001].value] == [b"ab"]
+    assert result.PatientID == "P-78"
 
 
 def test_what_was_modified_before_is_kept_and_appended_to(tmp_path: Path) -> None:
