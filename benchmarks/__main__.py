@@ -12,7 +12,10 @@ from benchmarks import goals
 from benchmarks.figures import PAGE, put
 from benchmarks.result import Result
 
-NAMES = ("worklist", "store", "stages", "idle", "memory", "interference", "delivery", "hl7", "thumbnails", "start", "page")
+NAMES = (
+    *("worklist", "store", "stages", "idle", "memory", "interference"),
+    *("delivery", "hl7", "thumbnails", "start", "page"),
+)
 
 
 def run(name: str) -> Result:

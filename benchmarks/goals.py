@@ -127,6 +127,13 @@ GOALS: tuple[Goal, ...] = (
         2,
         " s",
     ),
+    Goal(
+        "first paint of Today, 1,000 steps and a year behind",
+        "page",
+        (("p50", "first paint/Today"),),
+        200,
+        " ms",
+    ),
 )
 
 _MET = {True: "yes", False: "**no**", None: "not measured in full"}

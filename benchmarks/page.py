@@ -20,6 +20,7 @@ import httpx
 from benchmarks.figures import median, number, percentile, table
 from benchmarks.machine import description
 from benchmarks.orders import BATCH, Scheduled, order_document
+from benchmarks.painting import first_paints
 from benchmarks.result import Result, from_command_line
 from benchmarks.servers import GATEWAY, free_port, make_gateway
 from dicom_gateway.core.model import InstanceHeader, Order, StoredObject
@@ -49,6 +50,7 @@ PATHS = {
     "all orders, the newest": "/orders",
     "the smallest answer": PLAIN,
 }
+PAINTED = {"Today": "/today", "the smallest page": "/account"}
 READER = Actor("benchmark")
 
 
@@ -158,6 +160,7 @@ def run(quick: bool = False) -> Result:
         with serving(folder, secret) as client:
             first = {what: ask(client, path) for what, path in PATHS.items()}
             found = {what: [ask(client, path)[0] for _ in range(rounds)] for what, path in PATHS.items()}
+            painted = first_paints(str(client.base_url), secret, PAINTED.values(), max(rounds // 4, 3))
     plain = median(found["the smallest answer"])
     rows = [
         [
@@ -169,7 +172,14 @@ def run(quick: bool = False) -> Result:
     header = ["ms", "p50", "p99", "the first", "KB", "times the smallest answer"]
     text = f"{steps:,} steps today, {steps * days:,} orders of the {days} days before."
     figures = {what: median(taken) for what, taken in found.items()} | {"first": first["Today"][0]}
-    return Result(f"{machine}\n\n{text}\n\n{table(header, rows)}", figures)
+    paints = [
+        [what, number(median(painted[path])), number(percentile(painted[path], 99))]
+        for what, path in PAINTED.items()
+        if path in painted
+    ]
+    figures |= {f"first paint/{what}": median(painted[path]) for what, path in PAINTED.items() if path in painted}
+    shown = table(["first paint in Chromium, ms", "p50", "p99"], paints)
+    return Result(f"{machine}\n\n{text}\n\n{table(header, rows)}\n\n{shown}", figures)
 
 
 if __name__ == "__main__":

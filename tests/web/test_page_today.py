@@ -205,8 +205,8 @@ def test_a_long_day_comes_in_parts(world: World, visitor: Visitor, bodies: Bodie
         return len(set(re.findall(r'href="/orders/([0-9a-f]{26})"', visitor.get(path).text)))
 
     first = visitor.get("/today").text
-    assert lines("/today") == lines("/today/board") == 150
-    assert "10 are not shown" in text_of(first)
+    assert lines("/today") == lines("/today/board") == 60
+    assert "100 are not shown" in text_of(first)
     (more,) = re.findall(r'hx-get="(/today/board\?shown=\d+)"', first)
     assert lines(more) == lines(more.replace("/board", "")) == 160
     assert "not shown" not in visitor.get(more).text
@@ -217,7 +217,7 @@ def test_a_live_part_is_no_visit_and_changes_no_address(visitor: Visitor, order:
     live = visitor.get("/today/board?device=DX1", headers={"X-Live": "1"})
     assert "HX-Replace-Url" not in live.headers
     assert "<html" not in live.text
-    filtered = visitor.get("/today/board?device=DX1&shown=150")
+    filtered = visitor.get("/today/board?device=DX1&shown=60")
     assert filtered.headers["HX-Replace-Url"] == "/today?device=DX1"
 
 

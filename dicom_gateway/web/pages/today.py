@@ -16,7 +16,7 @@ from dicom_gateway.storage.board import Today
 from dicom_gateway.web.pages.board_words import ACTIONS, COLOURS, MODALITIES, STANDINGS, STATUSES, TURNS, why
 from dicom_gateway.web.pages.frame import Visit, Visiting
 
-FIRST, MORE = 150, 200  # lines of the first answer, and of each further one
+FIRST, MORE = 60, 200  # lines of the first answer, painted at once, and of each further one
 MOST = 5000
 LONGEST = 200
 
