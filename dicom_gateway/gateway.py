@@ -45,14 +45,17 @@ from dicom_gateway.storage.worklist import Worklist
 from dicom_gateway.wake import Waker
 
 if TYPE_CHECKING:
-    from dicom_gateway.storage.board import Board
-    from dicom_gateway.storage.audit_reading import AuditReader
-    from dicom_gateway.storage.device_traffic import DeviceTraffic
-    from dicom_gateway.storage.figures import FiguresStore
-    from dicom_gateway.storage.sessions import SessionStore
-    from dicom_gateway.storage.users import UserStore
     from dicom_gateway.connectors.hl7.apply import Applier
     from dicom_gateway.dicom.explaining import Explainer
+    from dicom_gateway.storage.audit_reading import AuditReader
+    from dicom_gateway.storage.board import Board
+    from dicom_gateway.storage.device_traffic import DeviceTraffic
+    from dicom_gateway.storage.figures import FiguresStore
+    from dicom_gateway.storage.matching import MatchStore
+    from dicom_gateway.storage.sessions import SessionStore
+    from dicom_gateway.storage.unmatched import UnmatchedStore
+    from dicom_gateway.storage.users import UserStore
+    from dicom_gateway.study.delivered import Delivered
 
 MINUTE = 60 * SECOND
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -206,6 +209,27 @@ class Gateway:
     def audit(self) -> AuditStore:
         """Audit and alarms."""
         return AuditStore(self.database)
+
+    @cached_property
+    def matches(self) -> "MatchStore":
+        """What people matched by hand."""
+        from dicom_gateway.storage.matching import MatchStore
+
+        return MatchStore(self.database, self.outbox, self.performed_steps, clock)
+
+    @cached_property
+    def unmatched(self) -> "UnmatchedStore":
+        """What waits to be matched by hand."""
+        from dicom_gateway.storage.unmatched import UnmatchedStore
+
+        return UnmatchedStore(self.database, clock)
+
+    @cached_property
+    def delivered(self) -> "Delivered":
+        """Objects as they leave the gateway."""
+        from dicom_gateway.study.delivered import Delivered
+
+        return Delivered(self.object_path, self._order, self.matches.matched_at)
 
     @cached_property
     def audit_reader(self) -> "AuditReader":

@@ -27,7 +27,7 @@ DEFAULT_FILE = "gateway.toml"
 _HEADER = re.compile(r"""\s*(\[\[?)\s*([\w."'-]+)\s*\]""")
 _KEY = re.compile(r"""\s*([\w."'-]+)\s*=""")
 
-_WHAT = {  # pydantic's words are for programmers
+WHAT = {  # pydantic's words are for programmers
     "missing": "is missing",
     "tuple_type": "is not a list",
     "model_type": "is not a table",
@@ -205,7 +205,7 @@ def _problem_lines(details: ErrorDetails, origins: _Origins) -> Iterator[str]:
 
 def _bad_value(details: ErrorDetails, origins: _Origins) -> str:
     location, annotation = details["loc"], annotation_at(details["loc"])
-    what = _WHAT.get(details["type"]) or str(details.get("ctx", {}).get("error", details["msg"]))
+    what = WHAT.get(details["type"]) or str(details.get("ctx", {}).get("error", details["msg"]))
     silent = details["type"] == "missing" or holds_secret(annotation)
     would_be_right = right(annotation)
     if origins.variable(location) and details["type"] == "tuple_type":

@@ -1,7 +1,8 @@
 """Starts every role in a process of its own, watches them, starts again what dies, and drains them at the end.
 
 The supervisor binds the ports, so no port is lost while a role restarts, and migrates the database before anybody uses
-it. A child drains when the pipe that it inherits closes: a supervisor that is killed leaves nobody behind.
+it. A child drains when the pipe that it inherits closes: a supervisor that is killed leaves nobody behind. When
+settings were changed on the page it listens where that is new, and lets each role begin anew (renewing.py).
 """
 
 import os
@@ -13,40 +14,34 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import structlog
 
 from dicom_gateway.certificates import valid_until
-from dicom_gateway.errors import SettingsError
-from dicom_gateway.gateway import Gateway
-from dicom_gateway.listening import bind_all, port_of
+from dicom_gateway.errors import GatewayError, SettingsError, Unavailable
+from dicom_gateway.gateway import Gateway, clock
+from dicom_gateway.listening import bind, bind_all, port_of
 from dicom_gateway.operating_system import try_lock
+from dicom_gateway.renewing import FIRST_PAUSE_SECONDS, STOP_SECONDS, Child, Renewal
 from dicom_gateway.roles import LISTENING_ROLES, ROLES, listeners_of
-from dicom_gateway.settings import DICOM_TLS, Settings
+from dicom_gateway.settings import DICOM_TLS, Listener, Settings
+from dicom_gateway.settings_loading import load_settings
+from dicom_gateway.settings_local import Local, laid_over
 from dicom_gateway.settings_text import variable
+from dicom_gateway.storage.audit import clear_alarm
+from dicom_gateway.storage.local_settings import read_stored
+from dicom_gateway.wake import WakeMark
 
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.1
-FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
 HEALTHY_AFTER_SECONDS = 60.0
-STOP_SECONDS = 35.0
+LOOK_SECONDS = 5.0  # after which it looks for changed settings though nobody woke it
+ALARM = "setting not in effect"
 NICENESS = {"dicom": 0, "intake": 1, "web": 2, "worker": 4}  # devices come before pages, pages before thumbnails
-
-
-@dataclass
-class Child:
-    """A role's process; when it was started, and how long to wait before the next start."""
-
-    role: str
-    process: subprocess.Popen[bytes] | None = None
-    started_at: float = 0.0
-    pause: float = FIRST_PAUSE_SECONDS
-    start_at: float = field(default_factory=time.monotonic)
 
 
 class Supervisor:
@@ -63,6 +58,9 @@ class Supervisor:
         self._refusal = settings.web_refusal()
         self._children = [Child(role) for role in ROLES if role != "web" or self._refusal is None]
         self._sockets: dict[str, socket.socket] = {}
+        self._version = 0  # of the settings of the page that the roles have
+        self._look_at = 0.0
+        self._renewal = Renewal()
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; returns when every role has ended. Raises SettingsError when it cannot start."""
@@ -73,16 +71,19 @@ class Supervisor:
             self._prepare(gateway)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stopping.set())
+            mark = WakeMark(gateway.run_dir, "supervisor")
             read_end, write_end = os.pipe()
             try:
-                self._watch(read_end)
+                self._watch(read_end, mark)
             finally:
                 os.close(write_end)
                 self._end()
                 os.close(read_end)
+                mark.close()
             self._announce("stopped")
 
     def _prepare(self, gateway: Gateway) -> None:
+        self._settings, self._version = gateway.settings, gateway.local.version
         listeners = listeners_of(self._settings, (child.role for child in self._children))
         self._sockets = bind_all(listeners)
         gateway.migrate()
@@ -91,7 +92,7 @@ class Supervisor:
         metrics.mkdir(mode=0o700)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
         for listener in listeners:
-            os.environ[variable(listener.port_setting)] = str(port_of(self._sockets[listener.name]))
+            self._keep_port(listener)
         if self._refusal:
             self._announce(f"The web role does not start: {self._refusal}")
         if refusal := self._settings.dicom_tls_refusal():
@@ -99,12 +100,66 @@ class Supervisor:
         if refusal := self._settings.hl7_refusal():
             self._announce(f"HL7 is not served: {refusal}")
         self._announce(describe(self._settings, {name: port_of(s) for name, s in self._sockets.items()}))
+        _tell(self._settings, _left_out(gateway.local))
 
-    def _watch(self, drain_pipe: int) -> None:
+    def _keep_port(self, listener: Listener) -> None:
+        """Let every process know the port that was bound, also when the settings ask for any free one."""
+        os.environ[variable(listener.port_setting)] = str(port_of(self._sockets[listener.name]))
+
+    def _watch(self, drain_pipe: int, mark: WakeMark) -> None:
         while not self._stopping.is_set():
+            now = time.monotonic()
+            if mark.taken() or now >= self._look_at:
+                self._look_at = now + LOOK_SECONDS
+                self._look_for_changes()
+            self._renewal.go_on(now)
             for child in self._children:
+                child.see_off(now)
                 self._look_after(child, drain_pipe)
             self._stopping.wait(POLL_SECONDS)
+
+    def _look_for_changes(self) -> None:
+        """Take over what was changed on the page since the roles began; not while an earlier change is taken over."""
+        if self._renewal.is_running:
+            return
+        try:
+            stored = read_stored(self._settings.database_path())
+        except Unavailable:
+            return  # the roles go on with what they have, and so does this
+        if stored[0] == self._version:
+            return
+        self._version = stored[0]
+        try:
+            local = laid_over(load_settings(self._config), stored)
+            if self._refusal is None and (refusal := local.settings.web_refusal()):
+                raise SettingsError(refusal)
+        except SettingsError as error:
+            why = f"nothing of the page is taken over while gateway.toml cannot be read: {error}"
+            log.error("settings not taken over", why=why)
+            _tell(self._settings, {"gateway.toml": why})
+            return
+        self._settings = local.settings
+        refused = self._listen_anew()
+        _tell(self._settings, _left_out(local) | refused)
+        log.info("settings of the page taken over", version=self._version)
+        self._renewal.begin(self._children)
+
+    def _listen_anew(self) -> dict[str, str]:
+        """Listen where that is new, and no more for HL7 once no source sends it; return what could not be bound, by its
+        setting, and why. A listener that was there stays as it was bound, also when its host is another one now."""
+        refused = {}
+        for listener in listeners_of(self._settings, (child.role for child in self._children)):
+            if listener.name in self._sockets:
+                continue
+            try:
+                self._sockets[listener.name] = bind(listener)
+                self._keep_port(listener)
+            except SettingsError as error:
+                log.error("not listening", listener=listener.name, why=str(error))
+                refused[".".join(map(str, listener.port_setting))] = str(error)
+        if "hl7" in self._sockets and not self._settings.listens_for_hl7():
+            self._sockets.pop("hl7").close()  # the role that serves it has it until it has drained
+        return refused
 
     def _look_after(self, child: Child, drain_pipe: int) -> None:
         now = time.monotonic()
@@ -140,18 +195,18 @@ class Supervisor:
 
     def _end(self) -> None:
         """Wait for the roles, which drain because their pipe is closed; kill what does not end."""
+        for listening in self._sockets.values():
+            listening.close()  # first: nobody is to wait for a role that does not come again
         deadline = time.monotonic() + STOP_SECONDS
-        for child in self._children:
-            if child.process is None:
+        for role, process in [(child.role, one) for child in self._children for one in (child.leaving, child.process)]:
+            if process is None:
                 continue
             try:
-                child.process.wait(max(0.0, deadline - time.monotonic()))
+                process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.error("role killed: it did not drain", role=child.role)
-                child.process.kill()
-                child.process.wait()
-        for listening in self._sockets.values():
-            listening.close()
+                log.error("role killed: it did not drain", role=role)
+                process.kill()
+                process.wait()
 
 
 def _begin(niceness: int) -> None:
@@ -159,6 +214,27 @@ def _begin(niceness: int) -> None:
     the terminal and is the supervisor's business while a role starts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(niceness)
+
+
+def _left_out(local: Local) -> dict[str, str]:
+    """Return what was set on the page and is not in effect, and why."""
+    return {left.subject: left.why for left in local.left_out}
+
+
+def _tell(settings: Settings, problems: Mapping[str, str]) -> None:
+    """Let alarms say which settings of the page are not in effect; those of others end."""
+    gateway = Gateway(settings)
+    try:
+        standing = {row["subject"] for row in gateway.audit.alarms() if row["kind"] == ALARM}
+        for subject in standing - problems.keys():
+            gateway.database.write(partial(clear_alarm, kind=ALARM, subject=subject))
+        for subject, why in problems.items():
+            log.warning("setting not in effect", subject=subject, why=why)
+            gateway.audit.alarm(clock(), "setting not in effect", subject, why)
+    except GatewayError as error:
+        log.warning("alarm not written", error=type(error).__name__)
+    finally:
+        gateway.close()
 
 
 def describe(settings: Settings, ports: Mapping[str, int]) -> str:
@@ -172,7 +248,7 @@ def describe(settings: Settings, ports: Mapping[str, int]) -> str:
     if "web" in ports:
         scheme = "https" if settings.web.tls_certificate else "http"
         base = f"{scheme}://{settings.web.host}:{ports['web']}"
-        lines = [*lines, ("API", f"{base}/api/v1"), ("API docs", f"{base}/api/docs")]
+        lines = [*lines, ("Page", f"{base}/"), ("API", f"{base}/api/v1"), ("API docs", f"{base}/api/docs")]
     if "hl7" in ports:
         secured = "  TLS" if settings.hl7.tls_key else ""
         lines = [*lines, ("HL7", f"{settings.hl7.host}:{ports['hl7']}{secured}")]

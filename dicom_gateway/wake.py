@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 LONGEST_ADDRESS = 100  # bytes a Unix socket address may have, with some room
@@ -29,17 +30,34 @@ class Waker:
         self._socket.close()
 
 
+class WakeMark:
+    """Receives the wake-ups of one role without a thread, for who starts processes: `taken` says whether any came."""
+
+    def __init__(self, folder: Path, role: str) -> None:
+        self._socket = _bound(folder, role)
+        self._socket.setblocking(False)
+
+    def taken(self) -> bool:
+        """Say whether a wake-up came since this was last asked."""
+        came = False
+        with suppress(OSError):  # BlockingIOError: there are no more
+            while True:
+                self._socket.recv(1)
+                came = True
+        return came
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()
+
+
 class WakeListener:
     """Receives the wake-ups of one role and sets every event that was asked for."""
 
     def __init__(self, folder: Path, role: str) -> None:
-        path = folder / f"wake-{role}.sock"
-        path.unlink(missing_ok=True)
         self._events: list[threading.Event] = []
         self._closed = False
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        with _Address(path) as address:
-            self._socket.bind(address.path)
+        self._socket = _bound(folder, role)
         self._socket.settimeout(1.0)
         self._thread = threading.Thread(target=self._listen, name=f"wake-{role}", daemon=True)
         self._thread.start()
@@ -68,6 +86,16 @@ class WakeListener:
             except TimeoutError:
                 continue
             self.wake_all()
+
+
+def _bound(folder: Path, role: str) -> socket.socket:
+    """Return the socket of a role, in the place of one that an earlier process left."""
+    path = folder / f"wake-{role}.sock"
+    path.unlink(missing_ok=True)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with _Address(path) as address:
+        made.bind(address.path)
+    return made
 
 
 class _Address:

@@ -55,6 +55,7 @@ def _serve_role(role: str, settings: Settings, inherit: tuple[str, ...], drain_p
         raise SettingsError(f"the web role does not start: {refusal}")
     sockets = inherited(inherit)
     if drain_pipe is None:
-        Gateway(settings).migrate()
-        sockets = bind_all(listeners_of(settings, [role]))
+        gateway = Gateway(settings)
+        gateway.migrate()
+        sockets = bind_all(listeners_of(gateway.settings, [role]))
     run_role(role, settings, sockets, drain_pipe)

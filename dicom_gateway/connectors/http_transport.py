@@ -158,7 +158,7 @@ class HttpTransport:
     def __init__(self, resolver: Resolver = resolve, limits: Limits = LIMITS, tls: ssl.SSLContext | None = None):
         self._resolver = resolver
         self._limits = limits
-        self._tls = tls or _public_and_system_authorities()
+        self._tls = tls or public_and_system_authorities()
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer | Outcome:
         """Send one request; an Outcome (not delivered) where there is no answer. Never raises for the network."""
@@ -270,7 +270,8 @@ class _Deadline:
                 return  # the receiver had closed it already
 
 
-def _public_and_system_authorities() -> ssl.SSLContext:
+def public_and_system_authorities() -> ssl.SSLContext:
+    """Return what receivers' certificates are checked with."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()  # where a clinic installs its own authority
     return context

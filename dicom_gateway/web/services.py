@@ -16,13 +16,15 @@ from dicom_gateway.storage.audit import AuditStore
 from dicom_gateway.storage.audit_reading import AuditReader
 from dicom_gateway.storage.badges import Badges
 from dicom_gateway.storage.board import Board
+from dicom_gateway.storage.delivery_control import DeliveryControl
 from dicom_gateway.storage.device_traffic import DeviceTraffic
 from dicom_gateway.storage.devices import DeviceStore
 from dicom_gateway.storage.figures import FiguresStore
+from dicom_gateway.storage.matching import MatchStore
 from dicom_gateway.storage.messages import MessageStore
 from dicom_gateway.storage.objects import ObjectStore
 from dicom_gateway.storage.observations import ObservationStore
-from dicom_gateway.storage.order_search import OrderSearch
+from dicom_gateway.storage.order_finding import OrderSearch
 from dicom_gateway.storage.orders import OrderStore
 from dicom_gateway.storage.outbox import Outbox
 from dicom_gateway.storage.patients import PatientStore
@@ -30,10 +32,14 @@ from dicom_gateway.storage.sessions import SessionStore
 from dicom_gateway.storage.settlement import Settlement
 from dicom_gateway.storage.studies import StudyStore
 from dicom_gateway.storage.study_search import StudySearch
+from dicom_gateway.storage.timeline import TimelineStore
 from dicom_gateway.storage.tokens import TokenStore
 from dicom_gateway.storage.unknown_devices import UnknownDevices
+from dicom_gateway.storage.unmatched import UnmatchedStore
 from dicom_gateway.storage.users import UserStore
+from dicom_gateway.study.delivered import Delivered
 from dicom_gateway.study.viewing import Viewing
+from dicom_gateway.web.connection_services import ConnectionServices
 
 
 class Thumbnails(Protocol):
@@ -68,6 +74,10 @@ class PageServices:
     study_search: StudySearch
     board: Board
     order_search: OrderSearch
+    timelines: TimelineStore
+    deliveries: DeliveryControl
+    matches: MatchStore
+    unmatched: UnmatchedStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +113,14 @@ class Services:
     sessions: SessionStore
     page: PageServices
     health: HealthServices
+    connections: ConnectionServices
     audit: AuditStore
     devices: DeviceServices
     unknown_devices: UnknownDevices
     observations: ObservationStore
     explain: Callable[[Order, str], dict[str, Any]]
     objects: ObjectStore
+    delivered: Delivered
     thumbnails: Thumbnails
     zone: ZoneInfo
     clock: Clock

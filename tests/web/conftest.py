@@ -32,15 +32,17 @@ from dicom_gateway.storage.badges import count_waiting
 from dicom_gateway.storage.board import Board
 from dicom_gateway.storage.changes import Changes
 from dicom_gateway.storage.database import Database
+from dicom_gateway.storage.delivery_control import DeliveryControl
 from dicom_gateway.storage.device_traffic import DeviceTraffic
 from dicom_gateway.storage.devices import DeviceStore
 from dicom_gateway.storage.figures import FiguresStore
+from dicom_gateway.storage.matching import MatchStore
 from dicom_gateway.storage.messages import Direction, MessageStore, NewMessage, Result
 from dicom_gateway.storage.migrate import migrate
 from dicom_gateway.storage.objects import ObjectStore
 from dicom_gateway.storage.observations import ObservationStore, WorklistAsked
 from dicom_gateway.storage.observing import Observer
-from dicom_gateway.storage.order_search import OrderSearch
+from dicom_gateway.storage.order_finding import OrderSearch
 from dicom_gateway.storage.orders import OrderStore
 from dicom_gateway.storage.outbox import Outbox, Target
 from dicom_gateway.storage.patients import PatientStore
@@ -49,17 +51,21 @@ from dicom_gateway.storage.sessions import SessionStore
 from dicom_gateway.storage.settlement import Settlement
 from dicom_gateway.storage.studies import StudyStore
 from dicom_gateway.storage.study_search import StudySearch
+from dicom_gateway.storage.timeline import TimelineStore
 from dicom_gateway.storage.tokens import Role, TokenStore
 from dicom_gateway.storage.unknown_devices import UnknownDevices
+from dicom_gateway.storage.unmatched import UnmatchedStore
 from dicom_gateway.storage.users import UserStore
 from dicom_gateway.storage.waiting import Waiting
 from dicom_gateway.storage.worklist import StepVersion, Worklist
+from dicom_gateway.study.delivered import Delivered
 from dicom_gateway.study.viewing import Viewing
 from dicom_gateway.web.app import create_app
 from dicom_gateway.web.examples import EXAMPLE_ORDER
 from dicom_gateway.web.pages.frame import mark_of
 from dicom_gateway.web.server import Limits, WebServer
 from dicom_gateway.web.services import DeviceServices, HealthServices, PageServices, Services
+from tests.web import connected
 
 MACHINE = Machine(
     "/srv/data", 100 << 30, 40 << 30, 1 << 30, 5 << 20, 1 << 10, (RoleProcess("web", 4711, 90 << 20, 1_789_990_000_000_000),),
@@ -201,8 +207,10 @@ def build(folder: Path) -> World:
     explainer = Explainer(
         ObservationStore(database), unknown, Worklist(database), lambda: DEVICES, clock, ZONE, 5000, 0
     )
+    orders = OrderStore(database, outbox, waiting, clock, secrets.randbits, lambda: DEVICES)
+    matches = MatchStore(database, outbox, PerformedStepStore(database, outbox, clock), clock)
     services = Services(
-        orders=OrderStore(database, outbox, waiting, clock, secrets.randbits, lambda: DEVICES),
+        orders=orders,
         patients=PatientStore(database, outbox, waiting, clock, ZONE),
         studies=StudyStore(database, outbox, clock, 60),
         settlement=Settlement(database, outbox, clock, Patience(60, 900)),
@@ -220,15 +228,27 @@ def build(folder: Path) -> World:
             viewing=Viewing(lambda stored: objects.path(stored.name)),
             study_search=StudySearch(database),
             board=Board(
-                database, clock, ZONE, TEMPLATES, lambda: ["clinic"],
+                database,
+                clock,
+                ZONE,
+                TEMPLATES,
+                lambda: ["clinic"],
                 lambda: [device.ae_title for device in devices.all()],
             ),
             order_search=OrderSearch(database),
+            timelines=TimelineStore(database),
+            matches=matches,
+            unmatched=UnmatchedStore(database, clock),
+            deliveries=DeliveryControl(database, clock, ["clinic"]),
         ),
         health=HealthServices(
-            FiguresStore(database, clock, ZONE), DeviceTraffic(database), AuditReader(database),
-            lambda: MACHINE, lambda: SETTINGS,
+            FiguresStore(database, clock, ZONE),
+            DeviceTraffic(database),
+            AuditReader(database),
+            lambda: MACHINE,
+            lambda: SETTINGS,
         ),  # fmt: skip
+        connections=connected.services(database, clock),
         audit=AuditStore(database),
         devices=DeviceServices(
             devices,
@@ -240,6 +260,7 @@ def build(folder: Path) -> World:
         observations=ObservationStore(database),
         explain=explainer.explain,
         objects=objects,
+        delivered=Delivered(lambda stored: objects.path(stored.name), orders.get, matches.matched_at),
         thumbnails=pictures,
         zone=ZONE,
         clock=clock,

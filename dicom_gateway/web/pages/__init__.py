@@ -2,7 +2,34 @@
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from dicom_gateway.web.pages import account, entrance, files, live, users
+from dicom_gateway.web.pages import (
+    account,
+    audit,
+    connection_editing,
+    connections,
+    deliveries,
+    device_page,
+    devices,
+    documents,
+    entrance,
+    files,
+    health_page,
+    live,
+    match_actions,
+    matching,
+    order,
+    order_entry,
+    orders,
+    pictures,
+    studies,
+    study,
+    today,
+    trial_order,
+    unordered,
+    users,
+    why,
+    wizard,
+)
 from dicom_gateway.web.pages.attempts import Attempts
 from dicom_gateway.web.pages.errors import lead_away
 from dicom_gateway.web.pages.frame import Redirect, visiting
@@ -14,6 +41,27 @@ ROUTERS: tuple[APIRouter, ...] = (
     live.router,
     users.router,
     account.router,
+    deliveries.router,
+    documents.router,
+    why.router,
+    studies.router,
+    study.router,
+    pictures.router,
+    match_actions.router,
+    matching.router,
+    unordered.router,
+    today.router,
+    orders.router,
+    order_entry.router,
+    order.router,  # stays last: its /orders/{id} would take /orders/new
+    devices.router,
+    device_page.router,
+    audit.router,
+    health_page.router,
+    connections.router,
+    connection_editing.router,
+    wizard.router,
+    trial_order.router,
 )
 
 
