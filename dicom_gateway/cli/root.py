@@ -3,6 +3,7 @@
 A command is imported when it is named, so that a role of `serve` does not load the libraries of every other command.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, MutableMapping
@@ -18,6 +19,7 @@ OURS = (
     "init",
     "serve",
     "token",
+    "users",
     "devices",
     "orders",
     "patients",
@@ -69,6 +71,7 @@ class _Commands(MutableMapping[str, click.Command]):
 @click.pass_context
 def cli(context: click.Context, config: Path | None) -> None:
     """Connect practice management systems and imaging devices."""
+    gc.enable()
     context.obj = config
 
 

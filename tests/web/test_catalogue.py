@@ -135,25 +135,11 @@ _SAID = {
     "aria-valuetext",
     "label",
 }
-NO_WORDS = {
-    "DICOM",
-    "PNG",
-    "JPEG",
-    "HL7",
-    "UID",
-    "AE",
+NO_WORDS = (  # the same in every language
+    "DICOM gateway", "dicom_gateway", "SOP Instance UID", "SOP Class UID", "DICOM", "PNG", "JPEG", "HL7", "UID", "AE",
     "CSV",
-    "PMS",
-    "kV",
-    "mAs",
-    "mA",
-    "ms",
-    "px",
-    "JSON",
-    "MPPS",
-    "DICOM gateway",
-    "dicom_gateway",
-}
+    "JSON", "MPPS", "TLS", "VR", "PMS", "kV", "mAs", "mA", "ms", "px",
+)  # fmt: skip
 
 
 class Words(HTMLParser):
@@ -179,7 +165,8 @@ class Words(HTMLParser):
 
 def speaks(text: str) -> bool:
     """Say whether a text holds words that need a translation."""
-    return re.search(r"[^\W\d_]{2}", text) is not None and text.strip() not in NO_WORDS
+    left = re.sub(rf"\b(?:{'|'.join(NO_WORDS)})\b", " ", text)
+    return re.search(r"[^\W\d_]{2}", left) is not None
 
 
 def unmarked(template: str) -> list[str]:

@@ -1,8 +1,10 @@
 """What the core refuses is said in plain words: each text that a form or a list can show has its row in the table."""
 
+import ast
 import datetime
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +20,7 @@ from dicom_gateway.errors import InvalidDocument, InvalidValue
 from dicom_gateway.web.examples import EXAMPLE_ORDER
 from dicom_gateway.web.pages.language import Text, language
 from dicom_gateway.web.pages.plain_words import TEXTS, plain
-from tests.docs.pages import read
+from tests.docs.pages import ROOT, read
 
 ZONE = ZoneInfo("Europe/Berlin")
 TODAY = datetime.date(2026, 11, 23)
@@ -107,6 +109,40 @@ def test_every_reason_to_wait_or_to_refuse() -> None:
     assert unknown({*reasons, UNKNOWN, WRONG_ADDRESS, OTHER_CALLED}) == set()
 
 
+REFUSALS = {"InvalidValue", "Conflict", "NotFound", "NotAllowed", "Unavailable", "IllegalTransition", "DamagedFile"}
+FILLED_WITH = ("7", "'a'", "host", "pms x")  # in turn, for what an f-string fills in
+NOT_SHOWN = {
+    "the database has schema 7; this program knows 7: use a newer program": "the program does not start",
+    "the database 7 cannot be prepared: 7": "the program does not start",
+    "7 is not the name of an object": "names of objects are ours",
+    "7: 7": "said of what is inside",
+}
+
+
+def said_in(node: ast.expr, filler: str) -> str:
+    """Return the text of a literal, "" for one that is computed elsewhere."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(said_in(part, filler) if isinstance(part, ast.Constant) else filler for part in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+def refusals_of(path: Path) -> Iterator[ast.expr]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and node.args:
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in REFUSALS and isinstance(node.args[0], ast.Constant | ast.JoinedStr):
+                yield node.args[0]
+
+
+@pytest.mark.parametrize("folder", ["web/pages", "storage", "study", "core/orders.py", "core/status.py"])
+def test_every_refusal_behind_the_page(folder: str) -> None:
+    place = ROOT / "dicom_gateway" / folder
+    found = [node for path in sorted(place.glob("*.py") if place.is_dir() else [place]) for node in refusals_of(path)]
+    assert found
+    left = [said_in(node, "7") for node in found if all(unknown({said_in(node, one)}) for one in FILLED_WITH)]
+    assert [text for text in left if text not in NOT_SHOWN] == [], "plain_fields.py or plain_refusals.py needs a row"
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -120,6 +156,7 @@ def test_every_reason_to_wait_or_to_refuse() -> None:
         ("no device DX1 was refused", "No device DX1 was refused."),
         ("no device DX1", "There is no device DX1."),
         ("100% of nothing known", "100% of nothing known"),
+        (f"no device {LONG}", f"no device {LONG}"),
     ],
 )
 def test_how_it_reads(text: str, shown: str) -> None:

@@ -130,12 +130,13 @@ def test_signals_stay_whose_they_are(world: Any) -> None:
 
 
 def test_an_answer_does_not_wait_for_an_acknowledgement(client: httpx.Client) -> None:
-    """Without TCP_NODELAY each answer takes 40 ms more."""
-    client.get("/healthz")
-    began = time.monotonic()
+    """Without TCP_NODELAY each answer takes 40 ms more, however fast the machine is."""
+    took = []
     for _ in range(25):
+        began = time.monotonic()
         assert client.get("/healthz").status_code == 200
-    assert time.monotonic() - began < 0.8
+        took.append(time.monotonic() - began)
+    assert min(took[1:]) < 0.03
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: "], ids=str)
@@ -147,7 +148,7 @@ def test_headers_have_a_deadline(serve: Callable[..., int], sent: bytes) -> None
 
 
 def test_later_headers_have_a_deadline_too(serve: Callable[..., int]) -> None:
-    port = serve(limits=Limits(header_seconds=0.3))
+    port = serve(limits=Limits(header_seconds=1.0))
     whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.sendall(whole)
@@ -159,8 +160,8 @@ def test_later_headers_have_a_deadline_too(serve: Callable[..., int]) -> None:
 def test_a_slow_answer_is_not_cut_by_the_deadline_of_headers(world: Any, serve: Callable[..., int]) -> None:
     world.receive()
     world.pictures.hold = True
-    port = serve(limits=Limits(header_seconds=0.1))
-    timer = threading.Timer(0.5, world.pictures.go_on.set)
+    port = serve(limits=Limits(header_seconds=1.0))
+    timer = threading.Timer(2.0, world.pictures.go_on.set)
     timer.start()
     with world.client(port) as client:
         assert client.get(THUMBNAIL).content == JPEG

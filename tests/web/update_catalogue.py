@@ -13,6 +13,7 @@ from babel import Locale
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po, write_po
+from jinja2 import TemplateSyntaxError
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "dicom_gateway" / "web"
@@ -32,12 +33,23 @@ _FLAGS = {"python-format", "python-brace-format", "fuzzy"}  # Babel guesses the 
 
 
 def extracted(folder: Path = WEB) -> Catalog:
-    """Return every marked text below a folder, with the files that have it."""
+    """Return every marked text below a folder, with the files that have it; an error names the file."""
     found = Catalog(charset="utf-8")
-    for name, _line, text, comments, context in extract_from_dir(
-        folder, _METHODS, _OPTIONS, keywords=DEFAULT_KEYWORDS, comment_tags=("NOTE",)
-    ):
-        found.add(text, None, [(name, 0)], auto_comments=comments, context=context)
+    files: list[str] = []
+    texts_of = extract_from_dir(
+        folder,
+        _METHODS,
+        _OPTIONS,
+        keywords=DEFAULT_KEYWORDS,
+        comment_tags=("NOTE",),
+        callback=lambda name, _method, _options: files.append(name),
+    )
+    try:
+        for name, _line, text, comments, context in texts_of:
+            found.add(text, None, [(name, 0)], auto_comments=comments, context=context)
+    except TemplateSyntaxError as error:
+        error.add_note(f"in {files[-1]}, line {error.lineno}")
+        raise
     return found
 
 

@@ -11,7 +11,7 @@ from dicom_gateway.storage.audit import Actor
 from dicom_gateway.web.authentication import peer_address
 from dicom_gateway.web.pages.browsers import browser_name
 from dicom_gateway.web.pages.entrance import FIRST_PAGE, logged_in, new_password
-from dicom_gateway.web.pages.frame import LOGIN, Form, Submitted, Visit, Visiting, errors_by_field
+from dicom_gateway.web.pages.frame import LOGIN, Form, Submitted, Visit, Visiting, errors_by_field, leading, reader_of
 from dicom_gateway.web.pages.language import Text, languages
 from dicom_gateway.web.pages.language import gettext as _
 from dicom_gateway.web.pages.users import ROLES
@@ -41,7 +41,8 @@ def change_appearance(visit: Visiting, form: Submitted) -> Response:
     if theme not in THEMES:
         theme = ""
     visit.services.users.set_appearance(visit.user.name, language, theme, visit.actor)
-    return visit.go("/account", _("Your settings are kept."))
+    reader = reader_of(visit.request, language)  # the answer is in the language that was just chosen
+    return leading("/account", reader.say(_("Your settings are kept.")))
 
 
 @router.get("/account/password")

@@ -19,6 +19,7 @@ from dicom_gateway.storage.tokens import Role
 from dicom_gateway.web.authentication import peer_address
 from dicom_gateway.web.health import is_of_this_machine
 from dicom_gateway.web.pages.frame import (
+    FLASH,
     LOGIN,
     SETUP,
     Form,
@@ -27,6 +28,7 @@ from dicom_gateway.web.pages.frame import (
     Visiting,
     errors_by_field,
     leading,
+    message_of,
     read_form,
     reader_of,
     renderer_of,
@@ -168,5 +170,7 @@ def logged_in(request: Request, services: Services, name: str, path: str, done: 
 
 
 def _shown(request: Request, template: str, status: int = 200, **context: Any) -> Response:
-    known: dict[str, Any] = {"errors": {}, "values": {}, "refusal": "", "done": "", **context}
-    return HTMLResponse(renderer_of(request).render(reader_of(request), template, known), status, HEADERS)
+    known: dict[str, Any] = {"errors": {}, "values": {}, "refusal": "", "done": message_of(request), **context}
+    answer = HTMLResponse(renderer_of(request).render(reader_of(request), template, known), status, HEADERS)
+    answer.delete_cookie(FLASH, path="/")  # what was said here is not said again behind the log-in
+    return answer

@@ -130,13 +130,12 @@ class Visit:
         return leading(path, self.say(done))
 
     def _rendered(self, template: str, context: Mapping[str, Any]) -> str:
-        message = unquote(self.request.cookies.get(FLASH, ""))[:500]
         own = {
             "visit": self,
             "user": self.user,
             "may": self.may,
             "csrf_mark": mark_of(self.secret),
-            "done": message,
+            "done": message_of(self.request),
             "path": self.request.url.path,
             "now": self.now,
         }
@@ -155,6 +154,11 @@ def leading(path: str, done: str = "") -> Response:
     if done:
         answer.set_cookie(FLASH, quote(done), max_age=60, path="/", httponly=True, samesite="strict")
     return answer
+
+
+def message_of(request: Request) -> str:
+    """Return what the page before said was done, "" when it said nothing."""
+    return unquote(request.cookies.get(FLASH, ""))[:500]
 
 
 def mark_of(secret: str) -> str:

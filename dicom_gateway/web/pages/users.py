@@ -43,7 +43,7 @@ def show_users(visit: Visiting) -> Response:
 @router.get("/users/new")
 def ask_user(visit: Visiting) -> Response:
     """Ask for a new user."""
-    return _form(visit, {"role": UserRole.FRONT_DESK.value, "language": visit.user.language})
+    return _form(visit, {"name": "", "role": UserRole.FRONT_DESK.value, "language": visit.user.language})
 
 
 @router.post("/users/new")
