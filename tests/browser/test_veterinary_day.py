@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
+from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from tests.browser.browsing import reading
@@ -16,7 +17,7 @@ from tests.e2e.receiver import Receiver
 from tests.peers import dcmjs, dcmtk
 
 
-def order_at_the_front_desk(page: Page, name: str, description: str) -> str:
+def order_at_the_front_desk(page: Page, name: str, description: str, expected: int) -> str:
     """Type an order for an animal; return its id."""
     page.click("text=New order")
     page.get_by_label("Animal", exact=True).check()
@@ -26,7 +27,7 @@ def order_at_the_front_desk(page: Page, name: str, description: str) -> str:
     page.select_option("[name=modality]", "DX")
     page.select_option("[name=device]", "DX1")
     page.fill("[name=description]", description)
-    page.fill("[name=expected]", "2")
+    page.fill("[name=expected]", str(expected))
     page.click("text=Enter the order")
     page.wait_for_url(re.compile("/orders/[0-9a-f]{26}"))
     return page.url.rpartition("/")[2].partition("?")[0]
@@ -54,7 +55,7 @@ def test_an_order_is_seen_all_the_way_round(clinic: Program, pms: Receiver, brow
     port = clinic.web_port
     with reading(browser, port) as fay, reading(browser, port, "dark") as tom:
         fay.log_in("Fay")
-        number = order_at_the_front_desk(fay.page, "Rex", "Thorax 2 views")
+        number = order_at_the_front_desk(fay.page, "Rex", "Thorax 2 views", 2)
         tom.log_in("Tom")
         line = tom.page.locator("tr", has_text="Doe, Rex")
         expect(line).to_contain_text("Planned")
@@ -79,3 +80,37 @@ def test_an_order_is_seen_all_the_way_round(clinic: Program, pms: Receiver, brow
         expect(fay.page.locator("main img").first).to_be_visible()
         fay.picture("vet-order")
         assert fay.violations() == [] and tom.violations() == []
+
+
+def test_an_image_of_nobody_finds_its_order(clinic: Program, pms: Receiver, browser: Browser, tmp_path: Path) -> None:
+    with reading(browser, clinic.web_port) as tom:
+        tom.log_in("Tom")
+        number = order_at_the_front_desk(tom.page, "Luna", "Abdomen", 1)
+        patient = clinic.api("GET", f"/orders/{number}").json()["patient"]["id"]
+        stray = generate_uid()
+        path, uid = write_image(tmp_path, stray, "TYPED-WRONG", 1, "")
+        sent = dcmtk("storescu", "-aet", "DX1", "127.0.0.1", str(clinic.dicom_port), str(path))
+        assert sent.returncode == 0, sent.stderr
+        expect(tom.page.locator("nav a", has_text="To be matched")).to_contain_text("1")
+        tom.page.click("nav a:has-text('To be matched')")
+        tom.page.locator("main a", has_text="Doe, Rex").first.click()
+        offer = tom.page.locator("article", has_text="Doe, Luna")
+        offer.locator("button, a.button").first.click()
+        expect(tom.page.get_by_role("heading", name="What is corrected in what leaves the gateway")).to_be_visible()
+        expect(tom.page.get_by_text("TYPED-WRONG").first).to_be_visible()
+        tom.picture("vet-match")
+        assert tom.violations() == []
+        tom.page.get_by_role("button", name="Match", exact=True).click()
+        event = wait_for(
+            lambda: [one for one in pms.of("study.received") if one["study"]["instance_uid"] == stray],
+            what="study.received",
+        )[0]
+        assert (event["patient"]["id"], event["order"]["id"]) == (patient, number)
+        tom.open(f"/studies/{stray}")
+        with tom.page.expect_download() as download:
+            tom.open_download(f"/instances/{uid}/file")
+        found = dcmread(download.value.path())
+        assert (found.PatientID, found.PatientName) == (patient, "Doe^Luna")
+        before = found.OriginalAttributesSequence[0].ModifiedAttributesSequence[0]
+        assert before.PatientID == "TYPED-WRONG"
+        assert found.PixelData == dcmread(path).PixelData
