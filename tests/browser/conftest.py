@@ -20,8 +20,9 @@ USERS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium; ended with the module, since an event loop runs in this thread for as long as it lives."""
     with sync_playwright() as playwright:
         started = launched(playwright)
         yield started

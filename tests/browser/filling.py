@@ -62,6 +62,8 @@ def fill(gateway: Program, folder: Path) -> Filled:
     unplanned = [{"StudyInstanceUID": generate_uid(), "AccessionNumber": "", "RequestedProcedureID": ""}]
     strange = performed_step(orders[1], PatientID="P-98", ScheduledStepAttributesSequence=unplanned)
     assert dcmjs(port, "DX1", "create", {"uid": nobodys, "attributes": strange})[0]["status"] == 0
+    own = {"ae_title": "ROOM2", "host": "127.0.0.1", "port": 104, "modalities": ["DX"]}
+    assert gateway.api("POST", "/devices", json=own).status_code == 201
     gateway.inside("hl7", "send", str(SAMPLE), "127.0.0.1", gateway.environment["DICOM_GATEWAY_HL7__PORT"])
     wait_for(lambda: gateway.api("GET", f"/orders/{first['id']}").json()["status"] == "COMPLETED")
     wait_for(lambda: gateway.api("GET", "/deliveries").json()["items"])

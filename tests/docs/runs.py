@@ -243,12 +243,12 @@ STUDIES = (
     Run("studies show UID [--json]", "dicom-gateway studies show STUDY_UID", r"1280 x 1024"),
     Run("studies show UID [--json]", "dicom-gateway studies show STUDY_UID --json", '"rows": 1024'),
     Run(
-        "studies export UID FOLDER [--format --all-frames]",
+        "studies export UID FOLDER [--format --as-received --all-frames]",
         "dicom-gateway studies export STUDY_UID originals",
         "^2 written, 0 failed$",
     ),
     Run(
-        "studies export UID FOLDER [--format --all-frames]",
+        "studies export UID FOLDER [--format --as-received --all-frames]",
         "dicom-gateway studies export STUDY_UID pictures --format png --all-frames",
         "^2 written, 0 failed$",
     ),

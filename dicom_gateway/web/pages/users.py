@@ -20,13 +20,16 @@ router = APIRouter(include_in_schema=False)
 ROLES: dict[UserRole, tuple[Text, Text]] = {  # what a role is called, and what it may do
     UserRole.FRONT_DESK: (
         _("Front desk"),
-        _("Sees the day, makes and changes orders, and sees what was done without an order."),
+        _("Makes, changes and cancels orders, looks at pictures, and bills what was done without an order."),
     ),
     UserRole.TECHNICIAN: (
         _("Technician"),
-        _("Also matches images to orders, and looks after devices and deliveries."),
+        _("The same, and matches images to orders, and looks after devices and deliveries."),
     ),
-    UserRole.CLINICIAN: (_("Clinician"), _("Sees orders and images, and matches images to orders.")),
+    UserRole.CLINICIAN: (
+        _("Clinician"),
+        _("Makes orders, looks at images and downloads them, and matches them to orders."),
+    ),
     UserRole.ADMINISTRATOR: (
         _("Administrator"),
         _("May do everything: also connections, users and the audit."),
