@@ -47,6 +47,11 @@ class Line:
         return self.known.performed_by or self.step.station_ae_titles
 
     @property
+    def served_at(self) -> int:
+        """When a device that it is planned for first got it; 0: none did."""
+        return self.known.served_at(self.step.station_ae_titles)
+
+    @property
     def description(self) -> str:
         """What is to be done, in the words of the order."""
         code = self.procedure.code

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     SAME_DEVICE = "planned on this device"
     SAME_MODALITY = "same modality"
     SAME_TEETH = "same teeth"
+    SOME_TEETH = "some of the teeth"
     SAME_SPECIES = "same species"
     WITHIN_AN_HOUR = "planned within an hour of it"
     SAME_HALF_DAY = "planned within half a day of it"
@@ -51,6 +52,7 @@ class Reason(StrEnum):
     OTHER_BIRTH_DATE = "another birth date"
     OTHER_SEX = "another sex"
     CANCELED = "was cancelled"
+    COMPLETED = "is complete already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Asked:
     teeth: frozenset[str] = frozenset()
     ae_titles: frozenset[str] = frozenset()
     start_utc: int = 0
+    lacks: bool = False  # fewer images came for it than are expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ def rank(said: Said, asked: Iterable[Asked], limit: int) -> list[Suggestion]:
     """Return the best suggestions, best first: only steps for which something of the patient, the accession number,
     or both device and time speak."""
     found = [suggestion for one in asked if _is_worth(suggestion := weigh(said, one))]
-    found.sort(key=lambda one: (-one.score, abs(one.asked.start_utc - (said.at or 0)), one.asked.order_id))
+    found.sort(key=lambda one: (is_of_another(one), -one.score, abs(one.asked.start_utc - (said.at or 0)), one.asked.order_id))
     return found[:limit]
 
 
@@ -211,6 +214,14 @@ def _is_worth(suggestion: Suggestion) -> bool:
 def names_patient(suggestion: Suggestion) -> bool:
     """Say whether something of the patient, or the accession number, speaks for a suggestion."""
     return any(_KIND[reason] in ("id", "name", "accession") for reason in suggestion.reasons)
+
+
+def is_of_another(suggestion: Suggestion) -> bool:
+    """Say whether nothing is left to come for a step, and nothing but a part of a name speaks for its patient."""
+    of_patient = any(
+        _KIND[reason] in ("id", "name", "accession") and reason is not Reason.NAME_PART for reason in suggestion.reasons
+    )
+    return Reason.COMPLETED in suggestion.against and not of_patient
 
 
 def _same_id(said: Said, asked: Asked) -> bool:
@@ -273,6 +284,11 @@ def _both(attribute: str, equal: bool, read: Callable[[str], str] = str) -> Call
     return holds
 
 
+def _same_teeth(said: Said, asked: Asked) -> bool:
+    """Say whether both name the same teeth, or one of them some of the other's and no further ones."""
+    return bool(said.teeth and asked.teeth) and (said.teeth <= asked.teeth or said.teeth >= asked.teeth)
+
+
 def _accession_alike(said: Said, asked: Asked) -> bool:
     number = said.accession_number
     return bool(number) and any(
@@ -299,7 +315,8 @@ RULES: Final = (
     Rule("device", Reason.SAME_DEVICE, 12, lambda said, asked: bool(said.ae_titles & asked.ae_titles)),
     Rule("modality", Reason.SAME_MODALITY, 10, _both("modality", True)),
     Rule("modality", Reason.OTHER_MODALITY, -12, _both("modality", False)),
-    Rule("teeth", Reason.SAME_TEETH, 12, lambda said, asked: bool(said.teeth & asked.teeth)),
+    Rule("teeth", Reason.SAME_TEETH, 12, _same_teeth),
+    Rule("teeth", Reason.SOME_TEETH, 4, lambda said, asked: bool(said.teeth & asked.teeth)),
     Rule("species", Reason.SAME_SPECIES, 5, _both("species", True, _species_of)),
     Rule("species", Reason.OTHER_SPECIES, -40, _both("species", False, _species_of)),
     Rule(
@@ -310,6 +327,7 @@ RULES: Final = (
     Rule("time", Reason.WITHIN_DAYS, 3, _near(72)),
     Rule("status", Reason.STILL_OPEN, 6, lambda said, asked: asked.status in OPEN),
     Rule("status", Reason.CANCELED, -30, lambda said, asked: asked.status is StepStatus.CANCELED),
+    Rule("status", Reason.COMPLETED, -15, lambda said, asked: asked.status is StepStatus.COMPLETED and not asked.lacks),
 )
 _KIND: Final = {rule.reason: rule.kind for rule in RULES}
 

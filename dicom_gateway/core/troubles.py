@@ -82,6 +82,11 @@ class Known:
     parked: tuple[str, ...] = ()
     paused: tuple[str, ...] = ()
 
+    def served_at(self, stations: tuple[str, ...]) -> int:
+        """Return when one of the devices that a step is planned for, or any where it names none, first got it; 0: none.
+        Whoever else asked for the whole worklist does not count."""
+        return min((at for title, at in self.served.items() if not stations or title in stations), default=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
@@ -116,6 +121,10 @@ class Case:
         return STATES[self.status] is State.RUNNING
 
     @property
+    def is_served(self) -> bool:
+        return self.known.served_at(self.stations) > 0
+
+    @property
     def is_short(self) -> bool:
         return self.expected is not None and self.known.received < self.expected.images
 
@@ -126,7 +135,7 @@ class Case:
     @property
     def is_refused(self) -> bool:
         """Whether a device that it is planned for was refused, and none has got it."""
-        return self.is_open and not self.known.served and any(one in self.known.refused for one in self.stations)
+        return self.is_open and not self.is_served and any(one in self.known.refused for one in self.stations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +180,7 @@ TROUBLES: Final = (
     _Rule(Trouble.LEFT_OVER, Turn.FRONT_DESK, lambda case: case.is_open and case.is_left_over, _LATE),
     _Rule(Trouble.REFUSED, Turn.TECHNICIAN, lambda case: case.is_refused, _LATE),
     _Rule(Trouble.NO_DEVICE, Turn.FRONT_DESK, lambda case: case.is_late and not case.stations, _LATE),
-    _Rule(Trouble.NOT_SERVED, Turn.TECHNICIAN, lambda case: case.is_late and not case.known.served, _LATE),
+    _Rule(Trouble.NOT_SERVED, Turn.TECHNICIAN, lambda case: case.is_late and not case.is_served, _LATE),
     _Rule(Trouble.NOT_HERE, Turn.FRONT_DESK, lambda case: case.is_late and case.status is StepStatus.SCHEDULED, _LATE),
     _Rule(Trouble.NOT_BEGUN, Turn.TECHNICIAN, lambda case: case.is_late, _LATE),
 )  # fmt: skip

@@ -192,6 +192,17 @@ def test_hl7_both_ways_and_each_is_changed_alone(world: World, visitor: Visitor)
     assert "mllps://192.168.1.31:2575" in page and "OTHER" in page and "none yet" in page
 
 
+@pytest.mark.parametrize(
+    "ways", [pytest.param(["in"], id="in"), pytest.param(["out"], id="out"), pytest.param(["in", "out"], id="both")]
+)
+def test_after_saving_the_page_says_what_to_enter_in_the_pms(visitor: Visitor, ways: list[str]) -> None:
+    host = HL7["host"] if "out" in ways else ""
+    made = visitor.send_form("/connections/new/hl7", **{**HL7, "ways": ways, "host": host, "port": "2599"})
+    assert made.status_code == 200
+    assert ("192.168.1.30" in made.text and "2599" in made.text) == ("out" in ways)
+    assert ("own computer can send" in made.text and "<code>2575</code>" in made.text) == ("in" in ways)
+
+
 def test_only_orders_by_hl7(world: World, visitor: Visitor) -> None:
     visitor.send_form("/connections/new/hl7", **{**HL7, "ways": ["in"], "host": ""})
     assert not rows(world, LocalKind.PMS) and "old-pms" in rows(world, LocalKind.HL7_SOURCE)

@@ -82,7 +82,9 @@ def add_hl7(visit: Visiting, form: Submitted) -> Response:
             _add(visit, kind, document)
     except Refusal as error:
         return _form(visit, "hl7", values, _errors(visit, error))
-    return _made(visit, dict(documents).get(LocalKind.PMS, {"name": form.text("name"), "type": "hl7"}))
+    kept = dict(documents)
+    document = kept.get(LocalKind.PMS, {"name": form.text("name"), "type": "hl7"})
+    return _made(visit, document, takes_orders=LocalKind.HL7_SOURCE in kept)
 
 
 @router.get("/connections/pms/{name}")
@@ -178,8 +180,10 @@ def _new_token(visit: Visit, form: Form) -> tuple[str, str]:
     raise Conflict(f"there are too many tokens named {name}")
 
 
-def _made(visit: Visit, document: Mapping[str, Any], token: str = "", token_name: str = "") -> Response:
-    """Show what to enter in the PMS: its secrets, this once."""
+def _made(
+    visit: Visit, document: Mapping[str, Any], token: str = "", token_name: str = "", takes_orders: bool = False
+) -> Response:
+    """Show what to enter in the PMS: its secrets, this once; for HL7 where results and, `takes_orders`, orders go."""
     base = visit.services.public_url or str(visit.request.base_url).rstrip("/")
     return visit.page(
         "connection_made.html",
@@ -187,6 +191,8 @@ def _made(visit: Visit, document: Mapping[str, Any], token: str = "", token_name
         secret=document.get(SECRET, ""),
         token=token,
         token_name=token_name,
+        results_to=document.get("host", ""),
+        takes_orders=takes_orders,
         api=f"{base}/api/v1/orders",
         docs=f"{base}/api/docs",
         known=visit.services.connections.known(),

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from dicom_gateway.web.pages.frame import Redirect, error_title, leading, reader_of, renderer_of
+from dicom_gateway.web.pages.frame import Redirect, error_title, leading, reader_of, renderer_of, say_next
 from dicom_gateway.web.pages.rendering import HEADERS
 from dicom_gateway.web.problems import problem_of
 
@@ -33,6 +33,9 @@ def plain_page(request: Request, status: int, details: list[str]) -> Response:
 
 def lead_away(request: Request, redirect: Redirect) -> Response:
     """Lead to where the visit goes on; the part of a page takes the whole browser there."""
-    if "hx-request" in request.headers:
-        return Response(status_code=401, headers={"HX-Redirect": redirect.path})
-    return leading(redirect.path)
+    why = reader_of(request).say(redirect.why) if redirect.why else ""
+    if "hx-request" not in request.headers:
+        return leading(redirect.path, why)
+    answer = Response(status_code=401, headers={"HX-Redirect": redirect.path})
+    say_next(answer, why)
+    return answer

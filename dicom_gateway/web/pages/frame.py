@@ -30,17 +30,19 @@ LOGIN = "/login"
 SETUP = "/setup"
 OWN_PASSWORD = "/account/password"  # noqa: S105 - a path
 FLASH = "message"
+ENDED = _("Your session has ended. Log in to go on where you were.")
 MAX_FIELDS = 2000
 LONGEST_FIELD = 10_000
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)}
 
 
 class Redirect(Exception):
-    """The visit is to go on elsewhere."""
+    """The visit is to go on elsewhere; `why` is said there."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, why: Text | None = None) -> None:
         super().__init__(path)
         self.path = path
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +153,14 @@ def renderer_of(request: Request) -> Renderer:
 def leading(path: str, done: str = "") -> Response:
     """Return the answer that leads to a page of ours, which says what was done."""
     answer = RedirectResponse(path, 303)
+    say_next(answer, done)
+    return answer
+
+
+def say_next(answer: Response, done: str) -> None:
+    """Let the next page say what was done."""
     if done:
         answer.set_cookie(FLASH, quote(done), max_age=60, path="/", httponly=True, samesite="strict")
-    return answer
 
 
 def message_of(request: Request) -> str:
@@ -188,7 +195,7 @@ def visiting(request: Request) -> Visit:
     secret = request.cookies.get(session_cookie(services), "")
     session = services.sessions.find(secret) if secret else None
     if session is None:
-        raise Redirect(_entrance(request, services))
+        raise Redirect(_entrance(request, services), ENDED if secret else None)
     path = request.scope["route"].path
     if not allowed(session.user.role, request.method, path):
         raise NotAllowed("this is not for your role: ask whoever administrates the gateway")

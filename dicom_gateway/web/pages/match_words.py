@@ -31,6 +31,7 @@ REASONS: Final[Mapping[Reason, Text]] = MappingProxyType(
         Reason.SAME_DEVICE: _("It is planned on this device."),
         Reason.SAME_MODALITY: _("The modality is the same."),
         Reason.SAME_TEETH: _("It is of the same teeth."),
+        Reason.SOME_TEETH: _("It is of some of the teeth."),
         Reason.SAME_SPECIES: _("The species is the same."),
         Reason.WITHIN_AN_HOUR: _("It was planned within an hour of the images."),
         Reason.SAME_HALF_DAY: _("It was planned within half a day of the images."),
@@ -41,6 +42,7 @@ REASONS: Final[Mapping[Reason, Text]] = MappingProxyType(
         Reason.OTHER_BIRTH_DATE: _("The date of birth is another one."),
         Reason.OTHER_SEX: _("The sex is another one."),
         Reason.CANCELED: _("It was cancelled."),
+        Reason.COMPLETED: _("It is complete already."),
     }
 )
 FIELDS: Final[Mapping[str, Text]] = MappingProxyType(

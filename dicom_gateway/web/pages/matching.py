@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from dicom_gateway.core.model import Order
 from dicom_gateway.core.side_by_side import Difference, compare
-from dicom_gateway.core.suggestions import Said, Suggestion, asked_by_steps, weigh
+from dicom_gateway.core.suggestions import Said, Suggestion, asked_by_steps, is_of_another, weigh
 from dicom_gateway.errors import DamagedFile, NotFound
 from dicom_gateway.storage.orders import OrderFilter
 from dicom_gateway.storage.unmatched import Case
@@ -44,6 +44,11 @@ class Offered(NamedTuple):
     fit: tuple[str, Text]
     lines: Sequence[Difference]
     place: str
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether it is complete, and of another patient: never what the page proposes."""
+        return is_of_another(self.suggestion)
 
 
 @router.get("/unmatched")
@@ -112,7 +117,7 @@ def _searched(visit: Visit, said: Said, text: str) -> list[tuple[Suggestion, Ord
     """Return the steps of orders that somebody looks for, those first that fit best."""
     orders = visit.services.page.order_search.find(text, OrderFilter(limit=MOST_FOUND))
     found = [(weigh(said, one), order) for order in orders for one in asked_by_steps(order)]
-    return sorted(found, key=lambda pair: -pair[0].score)
+    return sorted(found, key=lambda pair: (is_of_another(pair[0]), -pair[0].score))
 
 
 def _show_settled(visit: Visit, uid: str, is_performed: bool, status: int, shared: dict[str, Any]) -> Response:

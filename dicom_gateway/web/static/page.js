@@ -79,6 +79,12 @@
     const isOpen = button.getAttribute("aria-expanded") === "true";
     button.setAttribute("aria-expanded", String(!isOpen));
   });
+  document.addEventListener("keydown", (event) => {
+    const button = document.querySelector('.menu-button[aria-expanded="true"]');
+    if (event.key !== "Escape" || !button) return;
+    button.setAttribute("aria-expanded", "false");
+    if (document.getElementById("navigation").contains(document.activeElement)) button.focus();
+  });
   document.addEventListener("submit", (event) => {
     const question = event.target.dataset ? event.target.dataset.ask : "";
     if (question && !confirm(question)) {
@@ -101,11 +107,49 @@
     if (event.target.closest("[data-print]")) print();
   });
 
+  // Typing is being there; and what was typed outlives a session that ends meanwhile, for the same person in this tab.
+  const TYPING = 60000;
+  let told = Date.now();
+  const draft = { key: `draft ${location.pathname}`, user: document.body.dataset.user };
+  const isKept = (field) => field.name && field.name !== "csrf" && !["password", "file", "hidden"].includes(field.type);
+  const fieldsOf = (form) => [...form.elements].filter(isKept);
+  document.addEventListener("input", (event) => {
+    const form = event.target.form;
+    if (!form || form.method !== "post" || !draft.user) return;
+    if (Date.now() - told > TYPING) {
+      told = Date.now();
+      fetch("/badges").catch(() => {});
+    }
+    const fields = fieldsOf(form).map((field) => [field.name, field.value, Boolean(field.checked)]);
+    sessionStorage.setItem(draft.key, JSON.stringify({ user: draft.user, form: form.getAttribute("action"), fields }));
+  });
+  const restore = () => {
+    if (!draft.user) {
+      sessionStorage.setItem("back", "1"); // this is the log-in: whoever comes back gets what they had typed
+      return;
+    }
+    const kept = JSON.parse(sessionStorage.getItem(draft.key) || "null");
+    const isBack = sessionStorage.getItem("back");
+    sessionStorage.removeItem("back");
+    for (const name of Object.keys(sessionStorage)) if (name.startsWith("draft ")) sessionStorage.removeItem(name);
+    const form = kept && isBack && kept.user === draft.user &&
+      [...document.forms].find((one) => one.method === "post" && one.getAttribute("action") === kept.form);
+    if (!form) return;
+    const fields = fieldsOf(form);
+    kept.fields.forEach(([name, value, isChecked], number) => {
+      const field = fields[number];
+      if (!field || field.name !== name) return;
+      if (["checkbox", "radio"].includes(field.type)) field.checked = isChecked;
+      else field.value = value;
+    });
+  };
+
   // What somebody has opened or closed stays so when its part is fetched again.
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
 
   document.addEventListener("DOMContentLoaded", () => {
     open();
+    restore();
     const wrong = document.querySelector("[aria-invalid=true]");
     if (wrong) wrong.focus();
   });

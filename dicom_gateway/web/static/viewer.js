@@ -377,6 +377,8 @@
     action();
   });
 
+  byId("plain").remove();
+  root.hidden = false;
   new ResizeObserver(resize).observe(canvas);
   resize();
   reveal();
