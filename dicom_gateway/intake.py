@@ -81,7 +81,10 @@ class Intake:
         settings = self._gateway.settings
         reason = settings.hl7_refusal()
         if reason is None and listening is None and settings.listens_for_hl7():
-            return "the certificate could not be loaded when the gateway started; start it again"
+            if settings.hl7.tls_certificate is not None:
+                return "nothing listens: the certificate could not be loaded when the gateway began to; start it again"
+            # Taken over in a moment, or its port is taken: the supervisor, which binds it, raises the alarm for that.
+            log.info("not listening for HL7 yet")
         return reason
 
     def _tls(self) -> ssl.SSLContext | None:

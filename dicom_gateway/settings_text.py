@@ -127,7 +127,7 @@ def shown(value: object) -> str:
         return "a table" if isinstance(value, dict) else "a list"
     if isinstance(value, int) and abs(value) > 2**64:
         return "a huge number"
-    text = json.dumps(value if isinstance(value, str | int | float | None) else str(value))
+    text = _json(value if isinstance(value, str | int | float | None) else str(value))
     for pattern, mask in _SECRETS:
         text = re.sub(pattern, mask, text)
     return text if len(text) <= _LONGEST_VALUE else f'{text[:_LONGEST_VALUE]}..."'
@@ -140,7 +140,13 @@ def _default(field: FieldInfo) -> str:
     for empty, text in ((None, '""'), ((), "[]"), ({}, "{}")):
         if value == empty:
             return text
-    return json.dumps(value if isinstance(value, bool | int | tuple) else str(value))
+    return _json(value if isinstance(value, bool | int | tuple) else str(value))
+
+
+def _json(value: object) -> str:
+    """Return JSON with letters as they are; only what cannot be seen is escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
 def commented_toml() -> str:

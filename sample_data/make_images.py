@@ -32,6 +32,7 @@ def image(order: dict[str, Any], number: int, series: str, now: datetime) -> Dat
     """Return the image of that number, with the attributes that the worklist gave the device."""
     procedure, patient = order["procedures"][0], order["patient"]
     made = Dataset()
+    made.SpecificCharacterSet = "ISO_IR 192"
     made.SOPClassUID, made.SOPInstanceUID = DIGITAL_X_RAY, generate_uid()
     made.StudyInstanceUID, made.SeriesInstanceUID = procedure["study_instance_uid"], series
     made.AccessionNumber, made.Modality = order["accession_number"], procedure["steps"][0]["modality"]
@@ -56,6 +57,7 @@ def reports(order: dict[str, Any], images: list[Dataset], now: datetime) -> tupl
     procedure, uid = order["procedures"][0], str(generate_uid())
     step = procedure["steps"][0]
     create = {
+        "SpecificCharacterSet": "ISO_IR 192",
         "PerformedProcedureStepStatus": "IN PROGRESS",
         "PatientID": order["patient"]["id"],
         "PatientName": order["patient"]["name"],

@@ -24,6 +24,13 @@ def test_its_settings_are_right_and_it_ends(tmp_path: Path) -> None:
     assert not (tmp_path / "received").exists()
 
 
+def test_a_secret_of_its_own(tmp_path: Path) -> None:
+    secret = "whsec_" + "QUJD" * 8
+    assert f'secret = "{secret}"' in run(tmp_path, "--settings", "--secret", secret).stdout
+    done = run(tmp_path, "--secret", "whsec_x", "0")
+    assert done.returncode == 1 and "whsec_ and base64" in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

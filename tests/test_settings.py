@@ -25,7 +25,7 @@ from dicom_gateway.network import is_loopback, is_private
 from dicom_gateway.settings import Listener, Settings
 from dicom_gateway.settings_dicom import LimitsSettings
 from dicom_gateway.settings_loading import load_settings, settings_origin
-from dicom_gateway.settings_text import commented_toml, dotted, known_locations, markdown_table, variable
+from dicom_gateway.settings_text import commented_toml, dotted, known_locations, markdown_table, shown, variable
 from dicom_gateway.settings_values import machine_zone
 from dicom_gateway.upperlayer.limits import DEFAULT_LIMITS
 
@@ -723,3 +723,8 @@ def _toml(value: object) -> str:
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case _:
             return '""' if value is None else str(value)
+
+
+def test_letters_are_shown_as_they_are_and_only_what_cannot_be_seen_is_escaped() -> None:
+    assert shown("Müller × 2") == '"Müller × 2"'
+    assert shown("a\x1bb\u202ec") == '"a\\u001bb\\u202ec"'

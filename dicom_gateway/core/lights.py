@@ -38,7 +38,8 @@ class DeviceLight:
 
 @dataclass(frozen=True, slots=True)
 class TargetLight:
-    """How the deliveries to one PMS are; `paused` is the reason, "" while they go. Instants 0: never, none."""
+    """How the deliveries to one PMS are; `paused` is the reason, "" while they go; `is_failing`: the last
+    try of what waits failed. Instants 0: never, none."""
 
     name: str
     paused: str = ""
@@ -47,11 +48,12 @@ class TargetLight:
     waiting: int = 0
     oldest_waiting_at: int = 0
     delivered_at: int = 0
+    is_failing: bool = False
 
     def light(self, now: int) -> Light:
         """Return its light."""
         if self.is_paused or self.parked:
             return Light.BAD
-        if self.oldest_waiting_at and now - self.oldest_waiting_at > SLOW_AFTER:
+        if self.is_failing or self.oldest_waiting_at and now - self.oldest_waiting_at > SLOW_AFTER:
             return Light.WARNING
         return Light.GOOD if self.delivered_at else Light.IDLE

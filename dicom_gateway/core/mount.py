@@ -100,7 +100,8 @@ PLACES: Final[dict[Row, list[Place]]] = {
     Row.LOWER: _row_of_jaw(Row.LOWER),
 }
 # Millimetres play no part: the first incisor is 0.5 from the midline, the last molar 7.5. A periapical of 13 and 14, or
-# of 12 and 13, is one of the canine; what lies half in the premolars and half in the molars (5.0) is neither.
+# of 12 and 13, is one of the canine; the middle of what lies half in the premolars and half in the molars (5.0) is
+# neither, so its teeth are counted.
 _GROUPS: Final[tuple[tuple[Callable[[float], bool], Group], ...]] = (
     (lambda middle: middle < 1, Group.CENTRAL),
     (lambda middle: middle < 2, Group.LATERAL),
@@ -214,7 +215,7 @@ def _periapical(header: InstanceHeader) -> Place | Why:
         return Why.BOTH_JAWS
     along = _places_along(header)
     middle = sum(along) / len(along)
-    group = _group(abs(middle))
+    group = _group(abs(middle)) or _of_most(along)
     if group is None:
         return Why.BETWEEN
     side = "" if group is Group.CENTRAL else "R" if middle < 0 else "L"
@@ -248,6 +249,14 @@ def _by_region(header: InstanceHeader) -> Place | Why:
 
 def _group(middle: float) -> Group | None:
     return next((group for holds, group in _GROUPS if holds(middle)), None)
+
+
+def _of_most(along: Sequence[float]) -> Group | None:
+    """Return where most of these teeth are, at as many the molars; None when they spread over more than those two."""
+    groups = [_group(abs(place)) for place in along]
+    if not set(groups) <= {Group.PREMOLARS, Group.MOLARS}:
+        return None
+    return max((Group.MOLARS, Group.PREMOLARS), key=groups.count)
 
 
 _BY_VIEW: Final[dict[str, Callable[[InstanceHeader], Place | Why]]] = {

@@ -185,9 +185,11 @@ def asked_by_steps(order: Order) -> list[Asked]:
 
 def rank(said: Said, asked: Iterable[Asked], limit: int) -> list[Suggestion]:
     """Return the best suggestions, best first: only steps for which something of the patient, the accession number,
-    or both device and time speak."""
+    or both device and time speak. What is complete and of another patient comes behind all others."""
     found = [suggestion for one in asked if _is_worth(suggestion := weigh(said, one))]
-    found.sort(key=lambda one: (is_of_another(one), -one.score, abs(one.asked.start_utc - (said.at or 0)), one.asked.order_id))
+    found.sort(
+        key=lambda one: (is_of_another(one), -one.score, abs(one.asked.start_utc - (said.at or 0)), one.asked.order_id)
+    )
     return found[:limit]
 
 

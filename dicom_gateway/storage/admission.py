@@ -34,11 +34,11 @@ class Admission:
     def __init__(self, devices: DeviceStore, unknown: UnknownDevices, own_ae_title: str) -> None:
         self._devices = devices
         self._unknown = unknown
-        self._own_ae_title = own_ae_title
+        self.own_ae_title = own_ae_title
 
     def add(self, device: Device, actor: Actor) -> None:
         """Add a device; raises Conflict when there is one of that AE title, InvalidValue when it is the gateway's."""
-        if device.ae_title == self._own_ae_title:
+        if device.ae_title == self.own_ae_title:
             raise InvalidValue(f"{device.ae_title} is the AE title of the gateway itself", "ae_title")
         self._devices.add(device, actor)
         self._unknown.forget(device.ae_title)
@@ -91,7 +91,7 @@ class Admission:
             raise Conflict(
                 f"device {known.ae_title} is configured and may call from {last['address']}; it was refused because of "
                 f"this: {last['reason'] or 'not recorded'}. It calls the gateway {last['called_ae_title']}, whose AE "
-                f"title is {self._own_ae_title}"
+                f"title is {self.own_ae_title}"
             )
         if known.origin is Origin.FILE:
             raise Conflict(

@@ -4,12 +4,14 @@ A page costs the same however long the table is: one index gives the order, what
 bounded number of rows. Where those end without a full page, the page says so and the next one goes on from there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from peewee import fn
 
+from dicom_gateway.storage import audit_subjects
+from dicom_gateway.storage.audit_subjects import About
 from dicom_gateway.storage.database import Database, Row, Transaction
 from dicom_gateway.storage.prepared import Statement, given
 from dicom_gateway.storage.tables import AuditRow
@@ -19,7 +21,7 @@ MOST_NAMES: Final = 200  # that a person is given to choose from
 EXPORTED_AT_ONCE: Final = 1000
 SWEPT_AT_ONCE: Final = 500
 
-_BY_COLUMN: Final = ("subject", "who", "action")  # the first that is given decides which index is walked
+_BY_COLUMN: Final = ("who", "action")  # behind the subjects; the first that is given decides which index is walked
 _NEXT_NAME: Final = {
     name: Statement(
         AuditRow.select(fn.MIN(getattr(AuditRow, name))).where(getattr(AuditRow, name) > given("after"))
@@ -38,8 +40,9 @@ class AuditPlace(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
     """Which lines are wanted; "" and None are no limit. `action` that ends with a colon is that and whatever follows;
-    `text` stands anywhere in a line, whatever its capitals (of ASCII letters); `since` (included) and `until` (not
-    included) are instants."""
+    `text` stands anywhere in a line, whatever its capitals (of ASCII letters), or begins the name or a number of whom
+    it is about; the `subject` of an order takes in its studies, performed steps and events; `since` (included) and
+    `until` (not included) are instants."""
 
     who: str = ""
     action: str = ""
@@ -80,6 +83,11 @@ class AuditReader:
                 return
             after = page.next
 
+    def about(self, subjects: Iterable[str]) -> dict[str, About]:
+        """Return whom subjects are about; those about nobody are left out."""
+        wanted = list(subjects)
+        return self._database.read(lambda tx: audit_subjects.about(tx, wanted))
+
     def names(self) -> tuple[list[str], list[str]]:
         """Return who ever acted, and what was ever done: the first of each by name. Of actions that say more after a
         colon ("order changed: patient") the colon is the end."""
@@ -96,7 +104,7 @@ class AuditReader:
         return count
 
     def _page(self, tx: Transaction, wanted: AuditFilter, after: AuditPlace | None, limit: int) -> AuditPage:
-        walked, others = _conditions(wanted)
+        walked, others = _conditions(tx, wanted)
         newest_first = (AuditRow.at.desc(), AuditRow.key.desc())
         walk = AuditRow.select().where(AuditRow.at >= 0, *walked, *_range(wanted, after)).order_by(*newest_first)
         if not others:
@@ -110,21 +118,31 @@ class AuditReader:
         return AuditPage(page.rows, AuditPlace(**last), is_partial=True) if last else page
 
 
-def _conditions(wanted: AuditFilter) -> tuple[list[Any], list[Any]]:
+def _conditions(tx: Transaction, wanted: AuditFilter) -> tuple[list[Any], list[Any]]:
     """Return what the walk along an index decides, and what each line that it meets is asked."""
     begins = wanted.action.endswith(":")
     given_ones = [name for name in _BY_COLUMN if getattr(wanted, name) and not (begins and name == "action")]
     equal = [getattr(AuditRow, name) == getattr(wanted, name) for name in given_ones]
+    if wanted.subject:
+        equal.insert(0, _one_of(audit_subjects.widened(tx, wanted.subject)))
     others = equal[1:]
     if begins:
         others.append(AuditRow.action.startswith(wanted.action))
     if wanted.text:
-        columns = (AuditRow.who, AuditRow.origin, AuditRow.action, AuditRow.subject, AuditRow.detail)
-        found = columns[0].contains(wanted.text)
-        for column in columns[1:]:
-            found |= column.contains(wanted.text)
-        others.append(found)
+        others.append(_says(wanted.text, audit_subjects.named(tx, wanted.text)))
     return equal[:1], others
+
+
+def _one_of(subjects: set[str]) -> Any:
+    return AuditRow.subject.in_(sorted(subjects)) if len(subjects) > 1 else AuditRow.subject == next(iter(subjects))
+
+
+def _says(text: str, subjects: set[str]) -> Any:
+    """Return the condition that a line has a text or is about one of `subjects`."""
+    found = AuditRow.who.contains(text)
+    for column in (AuditRow.origin, AuditRow.action, AuditRow.subject, AuditRow.detail):
+        found |= column.contains(text)
+    return found | _one_of(subjects) if subjects else found
 
 
 def _range(wanted: AuditFilter, after: AuditPlace | None) -> list[Any]:

@@ -21,6 +21,7 @@ from dicom_gateway.core.ports import Clock
 from dicom_gateway.storage.board_rows import Gathered, gather
 from dicom_gateway.storage.codec import load_order
 from dicom_gateway.storage.database import Database, Row, Transaction
+from dicom_gateway.storage.delivery_control import FAILING
 from dicom_gateway.storage.delivery_lines import DeliveryStatus
 from dicom_gateway.storage.observation_tables import DeviceHabitRow, DeviceQueryRow
 from dicom_gateway.storage.prepared import Statement, given, several
@@ -201,4 +202,5 @@ def _target_light(tx: Transaction, name: str, paused: dict[str, str]) -> TargetL
         waiting=waiting["n"],
         oldest_waiting_at=tx.value(_CREATED_AT, key=waiting["oldest"]) or 0,
         delivered_at=tx.value(_LAST_DUE, target=name, status=DeliveryStatus.DELIVERED.value) or 0,
+        is_failing=bool(waiting["n"]) and tx.value(FAILING, target=name) is not None,
     )

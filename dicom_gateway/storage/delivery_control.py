@@ -44,7 +44,7 @@ _DELIVERED_SINCE = Statement(
     )
 )
 _LAST_DELIVERED = Statement(DeliveryRow.select(fn.MAX(DeliveryRow.due_at)).where(_with(DeliveryStatus.DELIVERED)))
-_FAILING = Statement(
+FAILING = Statement(
     DeliveryRow.select(DeliveryRow.detail)
     .where(_with(DeliveryStatus.PENDING), DeliveryRow.attempts > 0, DeliveryRow.due_at.is_null(False))
     .order_by(DeliveryRow.due_at.desc())
@@ -176,7 +176,7 @@ def _standing(tx: Transaction, name: str, since: int, paused_at: int = 0, becaus
         delivered=tx.value(_DELIVERED_SINCE, target=name, since=since),
         oldest_waiting_at=waiting["oldest"] if waiting else 0,
         last_delivered_at=tx.value(_LAST_DELIVERED, target=name) or 0,
-        failure=(tx.value(_FAILING, target=name) or "") if waiting else "",
+        failure=(tx.value(FAILING, target=name) or "") if waiting else "",
         paused_at=paused_at,
         paused_because=because,
     )

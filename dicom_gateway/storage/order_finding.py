@@ -42,7 +42,7 @@ class OrderSearch:
         if steps := step_conditions(wanted):
             query = query.where(OrderRow.id.in_(StepRow.select(StepRow.order_id).where(*steps)))
         if words := text.split():
-            query = query.where(OrderRow.id.in_(_found_by(words)))
+            query = query.where(OrderRow.id.in_(found_by(words)))
         query = query.order_by(OrderRow.created_at.desc(), OrderRow.id.desc()).limit(wanted.limit)
         return [load_order(document) for document in self._database.read(lambda tx: tx.values(query))]
 
@@ -57,7 +57,7 @@ class OrderSearch:
         return list(found.values())[:limit]
 
 
-def _found_by(words: Sequence[str]) -> Any:
+def found_by(words: Sequence[str]) -> Any:
     """Return the query for the ids of orders that begin with what somebody typed."""
     text = " ".join(words)
     queries = [_by_name(*names) for names in _names(words)]

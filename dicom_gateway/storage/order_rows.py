@@ -172,13 +172,14 @@ def change(
     actor: Actor,
     action: str,
     facts: FactsOf = lambda order: None,
+    because: str = "",
 ) -> None:
     """Store a new or changed order with its audit row, and tell the PMS when its status became another.
 
-    `facts` is asked, with the order as it is then, only when there is something to tell.
+    `facts` is asked, with the order as it is then, only when there is something to tell; `because` stands in the audit.
     """
     put(tx, after, now)
-    detail = f"version {after.version}, {after.status}"
+    detail = f"version {after.version}, {after.status}" + (f": {because}" if because else "")
     audit.record(tx, now, actor, action, f"order {after.id}", detail)
     if before is not None and before.status is not after.status and after.status in ORDER_EVENTS:
         outbox.emit(tx, Event(ORDER_EVENTS[after.status], now, after, facts(after)))

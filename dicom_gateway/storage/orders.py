@@ -103,8 +103,9 @@ class OrderStore:
         self._waiting.look_again(tx, order, actor)
         return order_rows.load(tx, order.id) or order, stored is None
 
-    def cancel(self, order_id: str, actor: Actor) -> Order:
-        """Cancel an order; raises NotFound, or IllegalTransition when a step has begun (the PMS is told so)."""
+    def cancel(self, order_id: str, actor: Actor, because: str = "") -> Order:
+        """Cancel an order; `because` is kept in the audit. Raises NotFound, or IllegalTransition when a step has begun
+        (the PMS is told so)."""
         now = self._clock()
 
         def run(tx: Transaction) -> Order | IllegalTransition:
@@ -116,7 +117,7 @@ class OrderStore:
             except IllegalTransition as refusal:
                 return self._refused(tx, order, refusal, now, actor)
             if cancelled is not order:
-                order_rows.change(tx, self._outbox, order, cancelled, now, actor, "order cancelled")
+                order_rows.change(tx, self._outbox, order, cancelled, now, actor, "order cancelled", because=because)
             return cancelled
 
         return _kept(self._database.write(run))

@@ -39,7 +39,7 @@ class StudySearch:
         """Return studies that have images, newest first; images that wait are counted apart, as StudyStore does."""
         conditions = [StudyRow.received > 0]
         if words := wanted.text.split()[:MOST_WORDS]:
-            conditions.append(_is_number(" ".join(words)) | _is_name(words))
+            conditions.append(found_in(words))
         if wanted.modality:
             conditions.append(StudyRow.modality == wanted.modality)
         if wanted.before:
@@ -65,6 +65,11 @@ def _counted(tx: Transaction, studies: Sequence[Study]) -> list[Study]:
         for study in studies
         for uid in (study.study_instance_uid,)
     ]
+
+
+def found_in(words: Sequence[str]) -> Any:
+    """Return the condition that a study's number or name is what somebody typed."""
+    return _is_number(" ".join(words)) | _is_name(words[:MOST_WORDS])
 
 
 def _is_number(text: str) -> Any:

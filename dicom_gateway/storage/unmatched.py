@@ -12,9 +12,11 @@ from dicom_gateway.core.linking import WAITING, LinkReason
 from dicom_gateway.core.model import Instance, Order, PerformedStep, Study
 from dicom_gateway.core.ports import Clock
 from dicom_gateway.core.suggestions import (
+    Asked,
     Said,
     Suggestion,
     asked_by_steps,
+    is_of_another,
     rank,
     said_by_images,
     said_by_report,
@@ -139,13 +141,20 @@ class UnmatchedStore:
             near = [asked(row) for row in nearby(tx, said)]
             near.sort(key=lambda one: -weigh(said, one).score)
             orders = orders_of(tx, [*filter(None, [also]), *(one.order_id for one in near)])
-            every = [one for order in orders.values() for one in asked_by_steps(order)]
+            every = _asked_by(tx, list(orders.values()))
             found = rank(said, every, limit)
             chosen = {one.asked for one in found}
             found += [weigh(said, one) for one in every if one.order_id == also and one not in chosen]
             return [(suggestion, orders[suggestion.asked.order_id]) for suggestion in found]
 
         return self._database.read(run)
+
+    def weighed(self, said: Said, orders: Sequence[Order]) -> list[tuple[Suggestion, Order]]:
+        """Return how well each step of these orders fits, best first."""
+        by_id = {order.id: order for order in orders}
+        found = [weigh(said, one) for one in self._database.read(lambda tx: _asked_by(tx, orders))]
+        found.sort(key=lambda one: (is_of_another(one), -one.score))
+        return [(suggestion, by_id[suggestion.asked.order_id]) for suggestion in found]
 
     def see_to(self, subject: str, note: str, actor: Actor) -> None:
         """Keep that somebody has seen to it: it waits no more until something more of it comes."""
@@ -173,6 +182,22 @@ class UnmatchedStore:
             audit.record(tx, now, actor, "to be seen to again", subject)
 
         self._database.write(run)
+
+
+def _asked_by(tx: Transaction, orders: Sequence[Order]) -> list[Asked]:
+    """Return what each step of these orders asks for, and whether images are missing for it."""
+    query = (
+        InstanceRow.select(InstanceRow.order_id, fn.COUNT(InstanceRow.key).alias("n"))
+        .where(InstanceRow.order_id.in_([order.id for order in orders]), InstanceRow.current == 1)
+        .group_by(InstanceRow.order_id)
+    )
+    here = {row["order_id"]: row["n"] for row in tx.rows(query)} if orders else {}
+    lacking = {
+        order.id
+        for order in orders
+        if here.get(order.id, 0) < sum(one.expected_instances or 0 for one in order.steps())
+    }
+    return [replace(one, lacks=order.id in lacking) for order in orders for one in asked_by_steps(order)]
 
 
 def count_unmatched(tx: Transaction) -> int:

@@ -1,7 +1,7 @@
 """Writing a study into a folder for people: the objects as they were received, or pictures of them.
 
-Names hold numbers only (series, instance, frame), so nothing that a device sent becomes a path. A file that is there
-already is never overwritten. Pictures are not for diagnosis.
+Names hold numbers only (series, instance, teeth, frame), so nothing that a device sent becomes a path. A file that is
+there already is never overwritten. Pictures are not for diagnosis.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
-from dicom_gateway.core.model import Instance, StoredObject
+from dicom_gateway.core.model import Instance, InstanceHeader, StoredObject
 from dicom_gateway.errors import DamagedFile, GatewayError
 from dicom_gateway.study.decoder import Decoder
 
 LONGEST_EDGE: Final = 8192  # pixels of a picture; larger images are reduced
 SECONDS_A_PICTURE: Final = 60.0
 PIECE: Final = 1 << 18  # bytes
+MOST_TEETH: Final = 8  # in a name
 SUFFIXES: Final = {"dicom": "dcm", "png": "png", "jpeg": "jpg"}
 
 
@@ -70,10 +71,17 @@ def names_of(instances: Sequence[Instance]) -> list[str]:
     seen: dict[str, int] = {}
     for instance in instances:
         header = instance.header
-        name = f"series-{_shown(header.series_number, 3)}_image-{_shown(header.instance_number, 4)}"
+        name = f"series-{_shown(header.series_number, 3)}_image-{_shown(header.instance_number, 4)}{_teeth(header)}"
         seen[name] = seen.get(name, 0) + 1
         names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
     return names
+
+
+def _teeth(header: InstanceHeader) -> str:
+    """Return the teeth that an image is coded to show, FDI; a name cannot say of others that they are read from words,
+    and many would make it long."""
+    teeth = [tooth for tooth in header.teeth if tooth.isascii() and tooth.isdigit() and len(tooth) == 2]
+    return f"_{'-'.join(teeth)}" if 0 < len(teeth) <= MOST_TEETH and "teeth" not in header.from_text else ""
 
 
 def _shown(number: int | None, digits: int) -> str:

@@ -40,6 +40,12 @@ CASES = {
     "late, on no device": (Known(), LATE, {}, [(Trouble.NOT_SERVED, Turn.TECHNICIAN)]),
     "late, nobody has come": (SERVED, LATE, {}, [(Trouble.NOT_HERE, Turn.FRONT_DESK)]),
     "late, they are here": (SERVED, LATE, HERE, [(Trouble.NOT_BEGUN, Turn.TECHNICIAN)]),
+    "late, and only somebody else has fetched it": (
+        Known(served={"FINDSCU": EARLY}), LATE, {}, [(Trouble.NOT_SERVED, Turn.TECHNICIAN)],
+    ),
+    "refused, and somebody else has fetched it": (
+        Known(served={"FINDSCU": EARLY}, refused={"DX1": EARLY}), EARLY, {}, [(Trouble.REFUSED, Turn.TECHNICIAN)],
+    ),
     "no device is planned": (Known(), LATE, {"station_ae_titles": ()}, [(Trouble.NO_DEVICE, Turn.FRONT_DESK)]),
     "the device was refused": (Known(refused={"DX1": EARLY}), EARLY, {}, [(Trouble.REFUSED, Turn.TECHNICIAN)]),
     "refused, but served": (Known(served={"DX1": EARLY}, refused={"DX1": EARLY}), EARLY, {}, []),
@@ -100,6 +106,14 @@ def test_what_was_planned_for_yesterday_is_left_over() -> None:
     day = arranged([line], 9)
     assert (list(day.left_over), list(day.stuck), list(day.groups)) == ([line], [], [])
     assert not a_line(SERVED, EARLY, day=15).is_left_over
+
+
+def test_since_when_it_is_on_its_device() -> None:
+    known = Known(served={"FINDSCU": 10, "DX1": 30, "DX2": 20})
+    assert a_line(known).served_at == 30
+    assert a_line(known, station_ae_titles=("DX1", "DX2")).served_at == 20
+    assert a_line(known, station_ae_titles=()).served_at == 10
+    assert a_line(known, station_ae_titles=("DX3",)).served_at == 0
 
 
 def test_every_status_of_a_step_is_a_state() -> None:
@@ -209,6 +223,11 @@ LIGHTS = {
     "nothing was delivered yet": (TargetLight("pms"), Light.IDLE),
     "delivered": (TargetLight("pms", delivered_at=AT), Light.GOOD),
     "on its way": (TargetLight("pms", waiting=1, oldest_waiting_at=AT - MINUTE, delivered_at=AT), Light.GOOD),
+    "on its way, and refused": (
+        TargetLight("pms", waiting=1, oldest_waiting_at=AT - MINUTE, delivered_at=AT, is_failing=True),
+        Light.WARNING,
+    ),
+    "refused and given up": (TargetLight("pms", parked=1, waiting=1, is_failing=True), Light.BAD),
     "waits for long": (TargetLight("pms", waiting=1, oldest_waiting_at=AT - 16 * MINUTE), Light.WARNING),
     "given up": (TargetLight("pms", parked=1, delivered_at=AT), Light.BAD),
     "paused": (TargetLight("pms", is_paused=True, delivered_at=AT), Light.BAD),

@@ -16,6 +16,7 @@ from dicom_gateway.core.suggestions import (
     Reason,
     Said,
     asked_by,
+    is_of_another,
     rank,
     said_by_images,
     weigh,
@@ -53,6 +54,7 @@ ASKED = Asked(
         (Said(modality="DX"), Reason.SAME_MODALITY),
         (Said(modality="US"), Reason.OTHER_MODALITY),
         (Said(teeth=frozenset({"36", "37"})), Reason.SAME_TEETH),
+        (Said(teeth=frozenset({"36"})), Reason.SAME_TEETH),
         (Said(species="Canis lupus familiaris"), Reason.SAME_SPECIES),
         (Said(species="cat"), Reason.OTHER_SPECIES),
         (Said(sex="F"), Reason.OTHER_SEX),
@@ -116,6 +118,27 @@ def test_a_cancelled_step_and_another_species_fall_behind() -> None:
     said = Said("P-0078", species="cat", at=AT)
     assert weigh(said, ASKED).score < weigh(replace(said, species="dog"), ASKED).score - 40
     assert weigh(said, replace(ASKED, status=StepStatus.CANCELED)).against[-1] is Reason.CANCELED
+
+
+def test_one_common_tooth_of_many_is_not_the_same_teeth() -> None:
+    asked = replace(ASKED, teeth=frozenset({"35", "36", "37"}))
+    found = weigh(Said(teeth=frozenset({"36", "46"})), asked)
+    assert Reason.SOME_TEETH in found.reasons and Reason.SAME_TEETH not in found.reasons
+    assert found.score < weigh(Said(teeth=frozenset({"36", "37"})), asked).score
+    assert not {Reason.SOME_TEETH, Reason.SAME_TEETH} & {*weigh(Said(teeth=frozenset({"11"})), asked).reasons}
+
+
+def test_what_is_complete_and_of_another_patient_comes_last() -> None:
+    said = Said("Q-1", patient_name="Roe^Tom", modality="DX", ae_titles=frozenset({"DX1"}), at=AT)
+    done = replace(ASKED, order_id="O5", status=StepStatus.COMPLETED)
+    open_one = replace(ASKED, order_id="O6", ae_titles=frozenset(), start_utc=AT + 11 * HOUR)
+    assert [one.asked.order_id for one in rank(said, [done, open_one], 9)] == ["O6", "O5"]
+    assert Reason.COMPLETED in weigh(said, done).against
+    assert is_of_another(weigh(said, done))
+    assert not is_of_another(weigh(said, replace(done, lacks=True))), "images of it may still come"
+    assert not is_of_another(weigh(replace(said, patient_id="P-0078"), done)), "a picture taken later"
+    part = weigh(replace(said, patient_name="Smith^Rex"), done)
+    assert Reason.NAME_PART in part.reasons and is_of_another(part), "namesakes are not one patient"
 
 
 def test_what_is_compared_comes_from_order_and_images() -> None:

@@ -4,6 +4,7 @@ import ast
 import csv
 import io
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dicom_gateway.core.users import UserRole
 from dicom_gateway.storage.audit import Actor, record
 from dicom_gateway.storage.audit_reading import AuditReader
 from dicom_gateway.web.pages.audit import cell
-from dicom_gateway.web.pages.audit_words import ACTIONS, action_words, alarm_path, subject_path
+from dicom_gateway.web.pages.audit_words import ACTIONS, action_words, alarm_path, detail_parts, subject_path
 from dicom_gateway.web.pages.language import Text
 
 SECOND = 1_000_000
@@ -47,6 +48,36 @@ def test_who_did_what_in_plain_words(world: Any, visitor: Any) -> None:
     found = next(row for row in rows(page) if "order 77" in row)
     assert "order changed, patient, accession number" in found and 'href="/orders/77"' in found
     assert "device &lt;DX1&gt;" in found and "a &lt; b" in found and "192.0.2.1" in found
+
+
+def test_who_saw_a_patient(world: Any, visitor: Any, client: Any, bodies: Any) -> None:
+    order = client.post("/api/v1/orders", json=bodies(patient={"id": "4711", "name": "Müller^Rex"})).json()
+    subject = f"order {order['id']}"
+    study = f"study {order['procedures'][0]['study_instance_uid']}"
+    world.receive(study_instance_uid=study.removeprefix("study "), patient_name="Other^Name", patient_id="4711")
+    put(world, ("user Ann", "viewed", subject, ""), ("user Bob", "viewed", study, ""), ("user Bob", "viewed", "x", ""))
+    for text in ("Rex", "müller", "4711", order["accession_number"], order["placer_order_number"]):
+        page = visitor.get("/audit", params={"text": text, "action": "viewed", "who": "user Ann"}).text
+        (line,) = rows(page)
+        assert "Müller, Rex" in line and "4711" in line and f"/orders/{order['id']}" in line, text
+    assert rows(visitor.get("/audit", params={"text": "Nobody", "who": "user Ann"}).text) == []
+    (link,) = re.findall(r'href="(/audit[?]subject=[^"]+)"', visitor.get(f"/orders/{order['id']}").text)
+    found = rows(visitor.get(unescape(link) + "&action=viewed").text)
+    assert ">Ann<" in "".join(found) and ">Bob<" in "".join(found) and ">x<" not in "".join(found), link
+
+
+def test_who_saw_this_is_for_administrators(world: Any, port: int, client: Any, bodies: Any) -> None:
+    order = client.post("/api/v1/orders", json=bodies()).json()
+    with world.visitor(port, UserRole.TECHNICIAN) as technician:
+        assert "/audit" not in technician.get(f"/orders/{order['id']}").text
+
+
+def test_instants_of_details_are_local(world: Any, visitor: Any) -> None:
+    put(world, ("user Ann", "delivery replayed", "event 1", "clinic: delivered before at 2026-09-21T14:13:20.000Z, ok"))
+    page = visitor.get("/audit?who=user+Ann").text
+    (line,) = rows(page)
+    assert "2026-09-21T" not in line and line.count("13:20") == 2 and ", ok" in line, line
+    assert detail_parts("at 2026-99-21T14:13:20.000Z") == ["at ", "2026-99-21T14:13:20.000Z", ""]
 
 
 def test_looking_at_the_audit_is_audited(world: Any, visitor: Any) -> None:

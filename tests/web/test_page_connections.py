@@ -203,6 +203,22 @@ def test_after_saving_the_page_says_what_to_enter_in_the_pms(visitor: Visitor, w
     assert ("own computer can send" in made.text and "<code>2575</code>" in made.text) == ("in" in ways)
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "wrong"),
+    [
+        pytest.param("webhook", {}, ["name", "url", "secret"], id="nothing"),
+        pytest.param("webhook", {"name": "a b", "secret": "guess"}, ["name", "url", "secret"], id="wrong and missing"),
+        pytest.param("hl7", {"ways": ["out", "in"]}, ["name", "host"], id="HL7"),
+    ],
+)
+def test_all_that_is_wrong_is_said_at_once(
+    visitor: Visitor, kind: str, fields: dict[str, Any], wrong: list[str]
+) -> None:
+    answer = visitor.send_form(f"/connections/new/{kind}", **fields)
+    assert answer.status_code == 422
+    assert re.findall(r'class="error" id="(\w+)-error"', answer.text) == wrong
+
+
 def test_only_orders_by_hl7(world: World, visitor: Visitor) -> None:
     visitor.send_form("/connections/new/hl7", **{**HL7, "ways": ["in"], "host": ""})
     assert not rows(world, LocalKind.PMS) and "old-pms" in rows(world, LocalKind.HL7_SOURCE)

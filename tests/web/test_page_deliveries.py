@@ -73,9 +73,10 @@ def test_how_a_pms_stands(world: Any, visitor: httpx.Client) -> None:
     text = words(page)
     assert "clinic Needs somebody" in text
     assert "Nobody answered at the address of the PMS." in text
-    assert "Waiting 1 , the oldest for 1 min 0 s Given up 1 Delivered today 1 Last delivered Sep 21, 2026" in text
-    assert "given up The PMS has nothing at this address." in text
-    assert "The gateway has given up: once the cause is mended, retry it." in text
+    assert "Waiting 1 , the oldest for 1 min 0 s Could not be delivered 1 Delivered today 1" in text
+    assert "Delivered today 1 Last delivered Sep 21, 2026" in text
+    assert "could not be delivered The PMS has nothing at this address." in text
+    assert "The gateway does not try any more: once the cause is mended, retry it." in text
     assert "It answered: <b>no such page" in text and "<b>no such" not in page.text
     assert "waiting Nobody answered at the address of the PMS." in text
     assert "Next try at Sep 21, 2026 16:18:20" in text
@@ -218,7 +219,7 @@ def test_who_may_only_look(world: Any, port: int, role: UserRole) -> None:
     try_one(world, "500 Internal Server Error")
     with world.visitor(port, role) as visitor:
         page = visitor.get("/deliveries")
-        assert page.status_code == 200 and "given up" in page.text
+        assert page.status_code == 200 and "could not be delivered" in page.text
         assert "/deliveries/retry" not in page.text and "/deliveries/pause" not in page.text
         for path in ("retry", "retry-all", "replay", "pause", "resume"):
             fields = {"event": event_id, "target": "clinic", "reason": "why"}
@@ -243,3 +244,17 @@ def test_what_the_gateway_does_next_depends_on_where_it_stands() -> None:
     assert words_of("connection refused", "delivered").then == ""
     assert words_of("", "pending").then == "" == words_of("waits for evt_1", "pending").then
     assert words_of("connection refused", "pending").then != words_of("connection refused", "parked").then != ""
+
+
+def test_whom_it_is_about_and_what_people_did(world: Any, visitor: Any, client: Any, bodies: Any) -> None:
+    order = client.post("/api/v1/orders", json=bodies(patient={"name": "Müller^Rex"})).json()
+    known = world.services.orders.get(order["id"])
+    world.database.write(
+        lambda tx: world.services.outbox.emit(tx, Event(EventType.ORDER_STARTED, world.time[0], known))
+    )  # fmt: skip
+    assert "Müller, Rex" in words(visitor.get("/deliveries"))
+    event_id = try_one(world, "200 OK")
+    assert "What people did" not in words(visitor.get(f"/events/{event_id}"))
+    visitor.send_form("/deliveries/replay", event=event_id, target="clinic")
+    shown = words(visitor.get(f"/events/{event_id}")).split("What people did about it")[1].split("as it is sent")[0]
+    assert "the technician : delivered once more" in shown and shown.count("13:20") == 2 and "2026-09-21T" not in shown

@@ -66,7 +66,7 @@ def test_the_list_has_a_light_for_each(world: Any, port: int, visitor: Any) -> N
     page = visitor.get("/devices")
     assert page.status_code == 200
     row = re.search(r"<tr>.*?DX1.*?</tr>", page.text[page.text.index("<tbody>") :], re.DOTALL)
-    assert row is not None and 'class="light green"' in row[0] and "at work" in row[0]
+    assert row is not None and 'class="light green"' in row[0] and "has called lately" in row[0]
     assert row[0].count("–") == 0 and "the settings file" in row[0]
     world.time[0] += 7200 * SECOND
     with world.visitor(port, UserRole.TECHNICIAN) as later:
@@ -103,7 +103,8 @@ def test_add_change_remove(world: Any, visitor: Any) -> None:
     }  # fmt: skip
     here = device_path("PANO 2")
     form = visitor.get(f"{here}/change").text
-    assert 'value="PX, IO"' in form and 'value="10.0.0.0/24, 10.1.2.3/32"' in form and 'name="ae_title"' not in form
+    assert re.findall(r'name="modalities" value="(\w+)" checked', form) == ["IO", "PX"]
+    assert 'value="10.0.0.0/24, 10.1.2.3/32"' in form and 'name="ae_title"' not in form
     changed = visitor.send_form(f"{here}/change", modalities="CT", services="mpps", sends_mpps="yes")
     assert (changed.status_code, changed.headers["location"]) == (303, here)
     assert (document(world, "PANO 2")["modalities"], document(world, "PANO 2")["host"]) == (["CT"], "")
@@ -129,6 +130,7 @@ def test_the_form_shows_what_a_device_has_and_saves_it_unchanged(world: Any, vis
     ticked = re.findall(r'name="(\w+)" value="(\w+)" checked', form)
     chosen = dict(re.findall(r'<select id="(\w+)".*?<option value="([^"]*)" selected', form, re.DOTALL))
     services = [value for name, value in ticked if name == "services"]
+    assert fields.pop("modalities") == ""
     ticks = {name: value for name, value in ticked if name != "services"}
     visitor.send_form("/devices/DX7/change", **fields, **chosen, **ticks, services=services)
     assert document(world, "DX7") == before
@@ -142,7 +144,7 @@ def test_the_form_shows_what_a_device_has_and_saves_it_unchanged(world: Any, vis
         ({"ae_title": "X", "port": "abc"}, "port", "whole number"),
         ({"ae_title": "X", "port": "70000"}, "port", "up to 65535"),
         ({"ae_title": "X", "allowed_from": "10.0.0.0/8, nowhere"}, "allowed_from", "such as 192.168.1.20"),
-        ({"ae_title": "X", "modalities": "dx"}, "modalities", "capitals"),
+        ({"ae_title": "X", "modalities": "d-x"}, "modalities", "capitals"),
         ({"ae_title": "X", "quiet_seconds": "0"}, "quiet_seconds", "from 1 upwards"),
         ({"ae_title": "DCMGATEWAY"}, "ae_title", "of this gateway itself"),
         ({"ae_title": "X", "services": "print"}, "services", "Choose one of these"),
@@ -259,7 +261,7 @@ def test_the_page_of_a_device(world: Any, visitor: Any, bodies: Any) -> None:
     world.services.studies.quarantine(Quarantined("DX1", "10.0.0.1", "1.2", "1.2.3", 0xA900, "no <UID>", "q/1", 10))
     page = visitor.get("/devices/DX1")
     shown = text_of(page.text)
-    for words in ("DX1 at work", "1 image refused", "no <UID>", "Services it used", "answered", "127.0.0.1"):
+    for words in ("DX1 has called lately", "1 image refused", "no <UID>", "Services it used", "answered", "127.0.0.1"):
         assert words in shown or words == "127.0.0.1"
     assert "<UID>" not in page.text
     rows = world.services.audit.of("device DX1")
@@ -369,3 +371,24 @@ def test_every_sentence_of_a_sheet_is_known() -> None:
             sheet = sheet_document(device, place)
             for text in (*sheet["notes"], *(one["words"] for one in sheet["services"])):
                 assert isinstance(sheet_words(text), Text), text
+
+
+def test_a_name_that_differs_in_capitals(world: Any, visitor: Any) -> None:
+    refuse(world, "dx1")
+    refuse(world, "DX9")
+    page = text_of(visitor.get("/devices").text)
+    assert page.count("differs only in its capitals from DX1") == 1
+    assert "differs only in its capitals from DX1" in text_of(visitor.get("/devices/dx1/approve").text)
+
+
+def test_modalities_are_capitals(world: Any, visitor: Any) -> None:
+    visitor.send_form("/devices", ae_title="DX5", modalities="dx, Io")
+    assert document(world, "DX5")["modalities"] == ["DX", "IO"]
+
+
+def test_what_was_heard_last_is_live(world: Any, visitor: Any) -> None:
+    page = visitor.get("/devices/DX1").text
+    assert 'hx-get="/devices/DX1/seen"' in page and "never heard of" in page and "Call it now" not in page
+    saw(world, "DX1", ServiceUsed.ASSOCIATION)
+    part = visitor.get("/devices/DX1/seen").text
+    assert "has called lately" in part and "<html" not in part

@@ -10,7 +10,7 @@ from dicom_gateway.core.health_answer import RoleProcess
 from dicom_gateway.core.users import UserRole
 from dicom_gateway.storage.studies import Quarantined
 from dicom_gateway.web.pages.health_page import _associations
-from dicom_gateway.web.pages.health_words import ALARMS, COMPONENTS, ROLES
+from dicom_gateway.web.pages.health_words import ALARMS, COMPONENTS, ROLES, alarm_advice
 from dicom_gateway.web.pages.language import Text
 from tests.docs.pages import read
 from tests.web.conftest import MACHINE
@@ -41,11 +41,11 @@ def test_all_is_well(world: Any, visitor: Any) -> None:
     shown = text_of(page.text)
     for words in (
         "The database can be read and written", "No alarm stands.", "40 GB of 100 GB", "1 GB", "5 MB", "90 MB",
-        "this page and the interface for programs", "dicom_gateway 1.2.3", "nobody can say",
+        "Shows this page and serves other programs", "dicom_gateway 1.2.3", "nobody can say",
     ):  # fmt: skip
         assert words in shown, words
     assert "Something does not work" not in shown and page.text.count('class="light green"') == 2
-    assert re.search(r"schema of the database\s*\d+", shown)
+    assert re.search(r"layout of the database, number\s*\d+", shown)
 
 
 def test_what_does_not_work_is_said_first(world: Any, visitor: Any) -> None:
@@ -119,7 +119,7 @@ def test_queues(world: Any, visitor: Any) -> None:
     world.receive()
     world.time[0] += 70 * SECOND
     shown = text_of(visitor.get("/health").text)
-    assert "Studies to be finished now 1" in shown and "Messages in work 1" in shown
+    assert "Studies being checked for missing images 1" in shown and "Messages in work 1" in shown
     assert "Deliveries to clinic" in shown
 
 
@@ -151,7 +151,7 @@ def test_from_order_to_image(world: Any, visitor: Any, bodies: Any) -> None:
         patient_id=patient["id"], issuer=patient["issuer"] or "",
     )  # fmt: skip
     page = text_of(visitor.get("/health").text)
-    assert "On the days with images the median was between 1.5 min and 1.5 min." in page
+    assert "On the days with images, half of the orders took less than 1.5 min." in page
 
 
 def test_settings_and_where_they_were_set(visitor: Any) -> None:
@@ -180,7 +180,7 @@ def test_associations_of_the_metrics() -> None:
         b'dicom_gateway_objects_total{event="refused"} 3.0\n'
     )
     found = [(words.message if isinstance(words, Text) else words, count) for words, count in _associations(text)]
-    assert found == [("accepted", 12), ("broken off", 1_200_000)]
+    assert found == [("answered", 12), ("of these, broken off", 1_200_000)]
 
 
 def test_every_component_and_alarm_has_words() -> None:
@@ -189,3 +189,9 @@ def test_every_component_and_alarm_has_words() -> None:
     assert kinds == ALARMS.keys()
     assert ROLES.keys() == {"dicom", "intake", "worker", "web"}
     assert COMPONENTS.keys() >= {"database", "store", "space", "running", "dicom"}
+
+
+def test_a_pause_by_a_person_says_who_and_why() -> None:
+    found = alarm_advice("target paused", "user Ann: new server")
+    assert isinstance(found, Text) and found.values == {"name": "Ann", "reason": "new server"}
+    assert alarm_advice("target paused", "410 Gone") == ALARMS["target paused"] and alarm_advice("new", "") == "–"

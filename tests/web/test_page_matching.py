@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -154,6 +155,20 @@ def test_images_that_are_left_out_go_on_waiting(waiting: World, serve: Serve, ke
     assert visitor.send_form(f"/unmatched/{STUDY}", to=place(order), leave=keys[1]).status_code == 303
     _, instances = waiting.services.studies.get(STUDY)
     assert [one.order_id for one in instances] == [order.id, ""]
+
+
+def test_a_complete_order_of_another_patient_is_not_proposed(waiting: World, serve: Serve, keep: Keep) -> None:
+    step = a_step(start=TODAY, expected_instances=1)
+    procedure = RequestedProcedure((step,), study_instance_uid="1.9.9")
+    other = Order("mypms", "A-9", Patient("X-5", "Cat^Tom", "MYPMS"), (procedure,))
+    other = waiting.services.orders.save(other, TESTER)[0]
+    waiting.receive(DATA, study_instance_uid="1.9.9", sop_instance_uid="1.9.9.1", patient_id="X-5", issuer="MYPMS")
+    waiting.services.settlement.complete_by_hand("1.9.9", TESTER)
+    visitor = keep(waiting.visitor(serve(), UserRole.TECHNICIAN))
+    page = visitor.get(f"/unmatched/{STUDY}").text
+    assert "It is complete already." in page
+    [button] = re.findall(r'<button type="submit"[^>]*form="chosen"[^>]*>', page)
+    assert 'class="quiet"' in button and place(other).replace("&", "&amp;") in button
 
 
 def test_a_performed_step_is_matched(world: World, serve: Serve, keep: Keep) -> None:

@@ -110,9 +110,9 @@ def test_the_story_of_an_order(world: Any, visitor: httpx.Client, order: Order) 
     page = visitor.get(f"/orders/{order.id}")
     text = words(page)
     in_order = (
-        "16:13:20 Order received from mypms · PMS, with the token mypms",
+        "16:13:20 Order received from mypms · practice system, with the access mypms",
         "16:13:25 Shown once on the worklist of DX1 · device DX1",
-        "16:13:30 The device reported the start of the examination · device DX1 MPPS",
+        "16:13:30 The device reported the start of the examination · device DX1 Report of the device (MPPS)",
         "16:13:35 – 16:13:40 2 images from DX1 · device DX1 Study",
         "16:13:45 The device reported the end of the examination",
         "16:13:45 The examination is done · device DX1",
@@ -130,6 +130,21 @@ def test_the_story_of_an_order(world: Any, visitor: httpx.Client, order: Order) 
         assert f'href="{link}"' in page.text
     assert page.text.count("/thumbnail") == 2
     assert "2 of 2 images" in text
+
+
+def test_the_patient_and_what_was_downloaded(world: Any, visitor: httpx.Client, order: Order) -> None:
+    do_the_job(world, order)
+    for detail in ("1 image as png", "3 images as jpeg", "image 1.2.3 as dicom", "document 1.2.3", "else"):
+        subject = f"study {order.procedures[0].study_instance_uid}"
+        world.services.audit.note(world.time[0], DEVICE, "exported", subject, detail)
+    world.database.write(lambda tx: None)
+    text = words(visitor.get(f"/orders/{order.id}"))
+    for part in (
+        "Sex Male", "Neutered Yes", "Weight in kg 31.5", "1 image was downloaded as PNG",
+        "3 images were downloaded as JPEG", "An image was downloaded as DICOM", "A document was downloaded",
+        "Images were downloaded ·",
+    ):  # fmt: skip
+        assert part in text, part
 
 
 def test_names_are_text(visitor: httpx.Client, order: Order) -> None:
@@ -297,7 +312,7 @@ def test_an_event_with_its_deliveries(world: Any, visitor: httpx.Client, order: 
     page = visitor.get(f"/events/{event_id}")
     text = words(page)
     assert "Event: the examination has begun" in text
-    assert "given up The PMS had an error of its own." in text
+    assert "could not be delivered The PMS had an error of its own." in text
     assert "It answered: <oh>" in text
     assert f'"id": "{event_id}"' in unescape(page.text)
     assert "Retry now" in text and "Send once more" not in text

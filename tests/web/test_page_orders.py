@@ -1,5 +1,6 @@
 """Orders that people enter, find, change and call off on the page."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
@@ -16,6 +17,7 @@ from dicom_gateway.core.species import species_code
 from dicom_gateway.core.teeth import FDI_TEETH
 from dicom_gateway.core.users import UserRole
 from dicom_gateway.storage.orders import OrderFilter
+from dicom_gateway.storage.worklist import StepVersion
 from dicom_gateway.web.pages import order_forms
 from dicom_gateway.web.pages.order_entry import BREED_NAMES, SPECIES_NAMES
 from tests.web.conftest import TESTER, ZONE, Visitor, World
@@ -30,7 +32,7 @@ FORM: dict[str, Any] = {
     "patient_id": "P-9",
     "birth_date": "1988-03-14",
     "sex": "F",
-    "modality": "IO",
+    "modality": "DX",
     "device": "DX1",
     "date": "2026-09-22",
     "time": "10:15",
@@ -84,7 +86,7 @@ def test_a_new_order(world: World, visitor: Visitor) -> None:
     assert re.fullmatch(r"N260921-[A-Z2-7]{7}", order.placer_order_number)
     assert (patient.id, patient.name, patient.birth_date, patient.sex) == ("P-9", "Roe^Ann", date(1988, 3, 14), "F")
     assert (patient.is_animal, patient.responsible_person) == (False, "")
-    assert (step.modality, step.start, step.station_ae_titles) == ("IO", datetime(2026, 9, 22, 10, 15), ("DX1",))
+    assert (step.modality, step.start, step.station_ae_titles) == ("DX", datetime(2026, 9, 22, 10, 15), ("DX1",))
     assert (step.description, step.expected_instances, step.teeth) == ("Bitewings", 2, ("11", "36"))
     assert order.referring_physician == "Miller^Eva"
     assert [row["who"] for row in world.services.audit.of(f"order {order.id}")] == ["user the front desk"]
@@ -133,6 +135,9 @@ WRONG = {
     "a time that is none": ({"time": "25:00"}, "time", "Enter a date and a time."),
     "a number in words": ({"expected": "two"}, "expected", "Enter a number."),
     "too many images": ({"expected": "100001"}, "expected", "Enter a number up to 100000."),
+    "no image at all": ({"expected": "0"}, "expected", "Enter a number from 1 upwards."),
+    "fewer than none": ({"expected": "-3"}, "expected", "Enter a number from 1 upwards."),
+    "a device that does not make it": ({"modality": "IO"}, "device", "DX1 does not make IO, but DX."),
     "a number that is no number": ({"expected": "²"}, "expected", "Enter a number."),
     "a backslash": ({"description": "a\\b"}, "description", "\\"),
     "too long": ({"reason": "x" * 65}, "reason", "at most 64 characters"),
@@ -159,10 +164,37 @@ def test_what_is_wrong_stands_at_its_field(
     assert all_orders(world) == []
 
 
+def test_a_device_whose_modalities_nobody_said_takes_all(world: World, visitor: Visitor) -> None:
+    world.services.devices.store.add(Device("ANY1", origin=Origin.DATABASE), TESTER)
+    assert entered(world, visitor, device="ANY1", modality="IO").steps()[0].station_ae_titles == ("ANY1",)
+
+
+def test_all_that_is_wrong_is_said_at_once(visitor: Visitor) -> None:
+    html = visitor.send_form("/orders/new", **(FORM | {"modality": "IO", "expected": "0", "date": ""})).text
+    assert set(re.findall(r'id="(\w+)-error"', html)) == {"device", "expected", "date"}
+
+
+def test_a_number_of_somebody_else_is_asked_about(world: World, visitor: Visitor) -> None:
+    before = entered(world, visitor, family_name="Müller", given_name="Jürgen")
+    world.time[0] += SECOND
+    assert entered(world, visitor, family_name="MULLER", given_name="Jurgen", nonce="1").patient.id == "P-9"
+    world.time[0] += SECOND
+    answer = visitor.send_form("/orders/new", **FORM)
+    assert answer.status_code == 422 and len(all_orders(world)) == 2
+    asked = text_of(answer.text)
+    assert re.search(r"The number P-9 is MULLER, Jurgen , born .*1988.* Is this the same patient\?", asked)
+    (tick,) = re.findall(r'name="same_patient" value="(\w+)"', answer.text)
+    assert tick in {order.id for order in all_orders(world)}
+    assert visitor.send_form("/orders/new", **(FORM | {"same_patient": "yes"})).status_code == 422
+    assert entered(world, visitor, same_patient=tick).patient.name == "Roe^Ann"
+    assert entered(world, visitor, patient_id="P-10", family_name="Other").patient.id == "P-10"
+    assert before.patient.name == "Müller^Jürgen"
+
+
 def test_what_was_typed_stays_after_an_error(visitor: Visitor) -> None:
     html = visitor.send_form("/orders/new", **(FORM | {"expected": "two", "family_name": '"><b>'})).text
     assert "&#34;&gt;&lt;b&gt;" in html and "<b>" not in html.partition("<main")[2].partition('id="patient_id"')[0]
-    assert '<option value="IO" selected>' in html
+    assert '<option value="DX" selected>' in html
     assert re.search(r'value="36" checked', html) and not re.search(r'value="37" checked', html)
     assert 'name="nonce" value="0123"' in html
 
@@ -218,6 +250,49 @@ def test_the_form_begins_with_what_the_practice_does(visitor: Visitor, stored: C
     assert 'value="person" checked' in visitor.get("/orders/new").text
     stored()
     assert 'value="animal" checked' in visitor.get("/orders/new").text
+
+
+def test_a_test_order_is_no_habit(world: World, visitor: Visitor, stored: Callable[..., Order], bodies: Bodies) -> None:
+    stored()
+    for number in range(6):
+        world.time[0] += SECOND
+        trial = bodies(f"TEST-{number}") | {"source": "page", "patient": {"id": "TEST", "name": "Test^Order"}}
+        world.services.orders.save(parse_order(trial, ZONE), TESTER)
+    assert 'value="animal" checked' in visitor.get("/orders/new").text
+
+
+def test_devices_of_one_modality_are_known_to_the_form(world: World, visitor: Visitor) -> None:
+    world.services.devices.store.add(Device("TWO1", modalities=("IO", "PX"), origin=Origin.DATABASE), TESTER)
+    (kinds,) = re.findall(r"data-only-kinds='([^']*)'", visitor.get("/orders/new").text)
+    assert json.loads(kinds) == {"DX1": "DX"}
+
+
+SAID = {
+    "tomorrow": ({}, "The device finds it in its worklist on that day."),
+    "later today": ({"date": "2026-09-21", "time": "18:00"}, "The device finds it in its worklist."),
+    "just now": ({"date": "2026-09-21", "time": "15:30"}, "The device finds it in its worklist."),
+    "this morning": ({"date": "2026-09-21", "time": "08:00"}, "but its time has passed"),
+    "last week": ({"date": "2026-09-14"}, "but its time has passed"),
+    "a device that there is not": ({"device": "NOBODY"}, "NOBODY is no device of this practice"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), SAID.values(), ids=SAID.keys())
+def test_what_comes_of_a_new_order(
+    world: World, visitor: Visitor, changes: dict[str, Any], words: str
+) -> None:  # fmt: skip
+    order = entered(world, visitor, **changes)
+    shown = text_of(visitor.get(f"/orders/{order.id}").text)
+    assert words in shown
+    assert ("The device finds it" in shown) is ("The device finds it" in words)
+
+
+def test_a_change_into_the_past_is_pointed_out(world: World, visitor: Visitor, stored: Callable[..., Order]) -> None:
+    order = stored()
+    change(visitor, order, **{"date-0-0": "2026-09-20"})
+    assert "The order is changed, but its time has passed" in text_of(visitor.get(f"/orders/{order.id}").text)
+    change(visitor, world.services.orders.get(order.id), **{"date-0-0": "2026-09-20", "description-0-0": "Hip"})
+    assert "but its time has passed" not in text_of(visitor.get(f"/orders/{order.id}").text)
 
 
 def test_what_is_offered_has_a_code() -> None:
@@ -289,14 +364,53 @@ def test_what_is_wrong_in_a_change(world: World, visitor: Visitor, stored: Calla
     assert world.services.orders.get(order.id) == order
 
 
+def test_a_change_to_what_the_device_does_not_make(
+    world: World, visitor: Visitor, stored: Callable[..., Order]
+) -> None:  # fmt: skip
+    order = stored(expected_instances=0)
+    world.services.devices.store.add(Device("OPG1", modalities=("PX",), origin=Origin.DATABASE), TESTER)
+    answer = change(visitor, order, **{"device-0-0": "OPG1", "expected-0-0": "-3"})
+    shown = text_of(answer.text)
+    assert answer.status_code == 422
+    assert "OPG1 does not make DX, but PX." in shown and "Enter a number from 1 upwards." in shown
+    assert world.services.orders.get(order.id) == order
+    assert change(visitor, order, **{"time-0-0": "12:00", "expected-0-0": "0"}).status_code == 303  # as it was
+
+
+def test_which_step_a_worklist_showed(world: World, visitor: Visitor, bodies: Bodies) -> None:
+    document = bodies("A-1")
+    (first,) = document["procedures"][0]["steps"]
+    document["procedures"][0]["steps"] = [first | {"description": "Bitewings"}, first | {"description": "Panoramic"}]
+    order = world.services.orders.save(parse_order(document, ZONE), TESTER)[0]
+    world.asks(b"\x10\x00\x10\x00PN\x00\x00", *(StepVersion(order.id, 1, 0, 0, n) for n in range(2)))
+    shown = text_of(visitor.get(f"/orders/{order.id}").text)
+    assert "Shown once on the worklist of DX1: Bitewings" in shown
+    assert "Shown once on the worklist of DX1: Panoramic" in shown
+
+
 def test_somebody_else_was_faster(world: World, visitor: Visitor, stored: Callable[..., Order]) -> None:
     order = stored()
     change(visitor, order, **{"time-0-0": "11:00"})
     answer = change(visitor, order, **{"time-0-0": "12:00"})
     assert answer.status_code == 422
-    assert "Somebody has changed this order meanwhile." in text_of(answer.text)
-    assert 'value="11:00"' in answer.text
+    shown = text_of(answer.text)
+    assert "Somebody has changed this order meanwhile." in shown
+    assert re.search(r"Stored now: \d{4}-\d\d-\d\d · 11:00 · DX1", shown) and 'value="12:00"' in answer.text
     assert world.services.orders.get(order.id).steps()[0].start.hour == 11
+    change(visitor, world.services.orders.get(order.id), **{"time-0-0": "12:00"})
+    assert world.services.orders.get(order.id).steps()[0].start.hour == 12
+
+
+def test_a_step_that_came_meanwhile_shows_its_own_values(
+    world: World, visitor: Visitor, bodies: Bodies
+) -> None:  # fmt: skip
+    document = bodies("A-1")
+    order = world.services.orders.save(parse_order(document, ZONE), TESTER)[0]
+    first = document["procedures"][0]["steps"][0]
+    document["procedures"][0]["steps"].append(first | {"id": "S-2", "start": "2026-11-23T17:45:00"})
+    world.services.orders.save(parse_order(document, ZONE), TESTER)
+    answer = change(visitor, order, **{"time-0-0": "12:00"})
+    assert 'value="12:00"' in answer.text and 'value="17:45"' in answer.text
 
 
 def test_what_has_begun_cannot_be_changed(world: World, visitor: Visitor, stored: Callable[..., Order]) -> None:
@@ -313,8 +427,11 @@ def test_an_order_is_called_off(world: World, visitor: Visitor, stored: Callable
     order = stored()
     asked = visitor.get(f"/orders/{order.id}/cancel")
     assert "Cancel this order?" in asked.text and world.services.orders.get(order.id).status == "SCHEDULED"
-    answer = visitor.send_form(f"/orders/{order.id}/cancel")
+    assert visitor.send_form(f"/orders/{order.id}/cancel", reason="x" * 201).status_code == 422
+    assert world.services.orders.get(order.id).status == "SCHEDULED"
+    answer = visitor.send_form(f"/orders/{order.id}/cancel", reason="The owner: <called>")
     assert (answer.status_code, answer.headers["location"]) == (303, f"/orders/{order.id}")
+    assert "Order cancelled: The owner: <called>" in text_of(visitor.get(f"/orders/{order.id}").text)
     assert world.services.orders.get(order.id).status == "CANCELED"
     assert "cancelled already" in visitor.get(f"/orders/{order.id}/cancel").text
 
@@ -355,6 +472,29 @@ def test_orders_are_found(world: World, visitor: Visitor, stored: Callable[..., 
     assert saw[-1]["detail"] == "q: zzz"
 
 
+def test_every_step_of_an_order_is_shown(world: World, visitor: Visitor, bodies: Bodies) -> None:
+    document = bodies("A-1")
+    (first,) = document["procedures"][0]["steps"]
+    document["procedures"][0]["steps"] = [
+        first | {"description": "Bitewings"},
+        first | {"description": "Panoramic", "station_ae_titles": ["OPG1"], "start": "2026-11-24T09:00:00"},
+    ]
+    world.services.orders.save(parse_order(document, ZONE), TESTER)
+
+    def shown(**query: str) -> list[str]:
+        return re.findall("Bitewings|Panoramic|Part . of 2", text_of(visitor.get("/orders", params=query).text))
+
+    assert shown() == ["Bitewings", "Part 1 of 2", "Panoramic", "Part 2 of 2"]
+    assert shown(device="OPG1") == shown(date="2026-11-24") == ["Panoramic", "Part 2 of 2"]
+
+
+def test_a_patient_of_a_cancelled_order(world: World, visitor: Visitor, stored: Callable[..., Order]) -> None:
+    order = stored()
+    world.services.orders.cancel(order.id, TESTER)
+    answer = visitor.send_form(f"/orders/{order.id}/arrived")
+    assert "This order was cancelled" in visitor.get(answer.headers["location"]).text
+
+
 def test_orders_page_by_page(world: World, visitor: Visitor, bodies: Bodies) -> None:
     made = [parse_order(bodies(f"A-{n}", patient={"id": f"P-{n}"}), ZONE) for n in range(60)]
     world.services.orders.save_all(made, TESTER)
@@ -369,6 +509,19 @@ def test_orders_page_by_page(world: World, visitor: Visitor, bodies: Bodies) -> 
 @pytest.mark.parametrize("query", ["status=NONE", "date=tomorrow", "cursor=%21"])
 def test_a_filter_that_cannot_be(visitor: Visitor, query: str) -> None:
     assert visitor.get(f"/orders?{query}").status_code == 422
+
+
+def test_a_wrong_day_is_told_in_the_language_of_the_reader(visitor: Visitor) -> None:
+    for path in ("/orders?date=tomorrow", "/today?day=tomorrow"):
+        shown = text_of(visitor.get(path, headers={"accept-language": "de"}).text)
+        assert "Geben Sie ein Datum" in shown and "date" not in shown.lower().replace("datum", "")
+
+
+def test_the_page_of_an_order_that_was_entered_here(visitor: Visitor, world: World) -> None:
+    order = entered(world, visitor, priority="STAT", description="")
+    shown = text_of(visitor.get(f"/orders/{order.id}").text)
+    assert "Priority Emergency" in shown and "2 expected" in shown and "DX DX" not in shown
+    assert "Order entered on this page · the front desk" in shown
 
 
 def test_no_orders_at_all(visitor: Visitor) -> None:

@@ -17,6 +17,7 @@ from dicom_gateway.core.completion import Evidence
 from dicom_gateway.core.linking import LinkReason
 from dicom_gateway.core.mount import PLACES, Group, Place, Row, Why
 from dicom_gateway.core.users import UserRole
+from dicom_gateway.study.anatomy_rules import VIEWS
 from dicom_gateway.web.pages import study_words
 from dicom_gateway.web.pages.language import Text, language
 from tests.study.images import data_set, encoded, image
@@ -98,7 +99,7 @@ def test_a_study_of_an_order(world: Any, visitor: Any, receive: Any, client: Any
     receive(2, patient_id="SOMEBODY ELSE")
     said = text(visitor.get(f"/studies/{STUDY}"))
     assert "1 of 3 Images are missing" in said and "1 image waits to be matched" in said
-    assert "DX1 (ROOM2)" in said and "5 frames VD" in said and "The images carry the study number of the order." in said
+    assert "DX1 (ROOM2)" in said and "5 frames VD" in said and "The device took it from the worklist." in said
     assert "Canine" in said and order["placer_order_number"] in said
     assert "The image is of another patient than the order." in said
     assert said.count("Not for diagnosis") == 0, "it stands beside each picture as an attribute"
@@ -126,6 +127,14 @@ def test_a_dental_study_is_a_mount_at_first(visitor: Any, receive: Any) -> None:
     assert "(from words)" in said
     grid = visitor.get(f"/studies/{STUDY}?layout=grid")
     assert "3 images" in text(grid) and "Not placed" not in text(grid) and grid.text.count("<figure") == 3
+
+
+def test_a_place_of_the_mount_shows_a_few_images_and_counts_the_others(visitor: Any, receive: Any) -> None:
+    for number in range(1, 8):
+        receive(number, modality="IO", view="Periapical", teeth=("36",))
+    page = visitor.get(f"/studies/{STUDY}")
+    assert page.text.count("<figure") == 4 and re.search(r'<a href="\?layout=grid">3 more</a>', page.text)
+    assert visitor.get(f"/studies/{STUDY}?layout=grid").text.count("<figure") == 7
 
 
 def test_no_mount_for_an_animal(visitor: Any, receive: Any) -> None:
@@ -201,6 +210,8 @@ def test_the_viewer_lists_all_images_and_marks_one(visitor: Any, receive: Any) -
     assert re.findall(r'data-uid="([^"]*)"', page) == [f"{STUDY}.1", f"{STUDY}.2"]
     assert re.search(rf'data-uid="{STUDY}.2"[^>]*aria-current="true"', page)
     assert 'data-frame="3"' in page and ">Not for diagnosis<" in page
+    assert '<section class="viewer" id="viewer" hidden' in page, "the script shows what only works with it"
+    assert f'<img src="/instances/{STUDY}.2/thumbnail"' in page.split('id="plain"')[1].split("</div>")[0]
     assert not re.search(r"<script(?![^>]*src=)|style=|onclick=", page)
     assert visitor.get(f"/studies/{STUDY}/view?instance=9.9").status_code == 404
 
@@ -306,6 +317,31 @@ def test_a_whole_study(world: Any, visitor: Any, receive: Any) -> None:
     ]
 
 
+def test_names_of_downloads_say_which_study_and_which_teeth(
+    visitor: Any, receive: Any, client: Any, bodies: Any
+) -> None:
+    receive(1, modality="IO", teeth=("36", "37"), accession_number='A-1"/..\\7\r\nX' + "9" * 60)
+    receive(2, modality="IO", teeth=("11",), from_text=("teeth",))
+    receive(3, modality="IO", teeth=("../", "12"))
+    answer = visitor.get(f"/studies/{STUDY}/download?form=jpeg")
+    name = answer.headers["content-disposition"].removeprefix('attachment; filename="').removesuffix('"')
+    assert re.fullmatch(r"study-\d{8}-\d{4}-IO-A-17X9{27}-jpeg\.zip", name), name
+    assert opened(answer).namelist() == [
+        "series-001_image-0001_36-37.jpg", "series-001_image-0002.jpg", "series-001_image-0003_12.jpg",
+    ]  # fmt: skip
+    picture = visitor.get(f"/instances/{STUDY}.1/download?form=png")
+    assert "series-001_image-0001_36-37.png" in picture.headers["content-disposition"]
+
+
+def test_the_name_of_a_download_has_the_number_of_the_order(
+    visitor: Any, receive: Any, client: Any, bodies: Any
+) -> None:
+    order = order_of(client, bodies)
+    receive(1)
+    answer = visitor.get(f"/studies/{STUDY}/download?form=jpeg")
+    assert f"-{order['accession_number']}-jpeg.zip" in answer.headers["content-disposition"]
+
+
 def test_a_missing_file_does_not_keep_the_others_back(world: Any, visitor: Any, receive: Any) -> None:
     receive(1)
     receive(2)
@@ -357,6 +393,10 @@ def test_everything_has_words() -> None:
     assert set(study_words.EVIDENCE) == set(Evidence)
     assert set(study_words.REASONS) == set(LinkReason)
     assert set(study_words.WHY) == set(Why)
+    german = language("de")
+    assert all(isinstance(study_words.view_words(rule.answer), Text) for rule in VIEWS)
+    assert german.say(study_words.view_words("Periapical")) != "Periapical"
+    assert study_words.view_words("VD 15°") == "VD 15°"
     english = language("en")
     places = [place for row in PLACES.values() for place in row]
     assert len({english.say(study_words.place_words(place)) for place in places}) == len(places)

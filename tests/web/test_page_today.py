@@ -128,6 +128,18 @@ def test_a_delivery_that_was_given_up(world: World, visitor: Visitor, order: Cal
     assert "clinic : 2 could not be delivered" in shown
 
 
+def test_a_practice_system_that_refuses(world: World, visitor: Visitor, order: Callable[..., Order]) -> None:
+    world.services.orders.cancel(order().id, TESTER)
+    outbox = world.services.outbox
+    (claimed,) = outbox.claim("worker", world.time[0], 1000, "clinic")
+    outbox.finish(claimed, "worker", world.time[0], False, "refused", world.time[0] + 60 * SECOND)
+    html = visitor.get("/today").text
+    assert "clinic : does not take it, 1 waits since 16:13" in text_of(html)
+    assert 'class="light yellow"' in html
+    outbox.pause("clinic", world.time[0], "answers 410")
+    assert "deliveries are paused, 1 waits" in text_of(visitor.get("/today").text)
+
+
 FILTERS = {
     "device=DX1": {"A-1", "A-3"},
     "device=IO1": {"A-2"},

@@ -88,6 +88,11 @@ def test_a_wrong_device_is_refused_at_its_field(
     assert [device.ae_title for device in world.services.devices.store.all()] == ["DX1"]
 
 
+def test_all_that_is_wrong_with_a_device_is_said_at_once(visitor: Visitor) -> None:
+    answer = visitor.send_form("/setup/device", ae_title="THIS IS TOO LONG A NAME", modality="", address="no address!")
+    assert re.findall(r'class="error" id="(\w+)-error"', answer.text) == ["ae_title", "modality", "address"]
+
+
 def test_a_device_with_a_slash_in_its_name_has_its_sheet(visitor: Visitor) -> None:
     done = visitor.send_form("/setup/device", ae_title="A/B C", modality="US")
     page = visitor.get(done.headers["location"])

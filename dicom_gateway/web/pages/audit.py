@@ -17,8 +17,10 @@ from dicom_gateway.core.local_time import iso_utc, localise
 from dicom_gateway.errors import InvalidDocument, InvalidValue
 from dicom_gateway.storage.audit_reading import AuditFilter, AuditPage, AuditPlace
 from dicom_gateway.storage.database import Row
-from dicom_gateway.web.pages.audit_words import action_words, subject_path
+from dicom_gateway.web.pages.audit_line_words import detail_words, subject_words
+from dicom_gateway.web.pages.audit_words import KIND_WORDS, action_words, detail_parts, subject_path
 from dicom_gateway.web.pages.frame import Visit, Visiting, errors_by_field
+from dicom_gateway.web.pages.timeline_words import who_words
 
 PAGE_ROWS: Final = 100
 LONGEST: Final = 200
@@ -115,6 +117,8 @@ def _shown(visit: Visit, values: dict[str, str], page: AuditPage) -> dict[str, A
     return {
         "values": values,
         "page": page,
+        "about": visit.services.health.audit.about(row["subject"] for row in page.rows),
+        "kind_words": KIND_WORDS,
         "older": f"/audit?{urlencode({**asked, 'after': f'{page.next.at}-{page.next.key}'})}" if page.next else "",
         "is_filtered": bool(asked),
         "is_later": "after" in visit.request.query_params,
@@ -123,5 +127,10 @@ def _shown(visit: Visit, values: dict[str, str], page: AuditPage) -> dict[str, A
         "who_known": who,
         "actions": [(action, action_words(action)) for action in actions],
         "words_of": action_words,
+        "who_words": who_words,
+        "subject_words": subject_words,
+        "detail_words": detail_words,
+        "say": visit.say,
+        "detail_of": detail_parts,
         "path_of": subject_path,
     }

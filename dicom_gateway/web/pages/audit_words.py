@@ -1,8 +1,11 @@
 """What the audit's actions and subjects are called on the page; an action that is not in the table stays as it is."""
 
+import re
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
+from dicom_gateway.core.local_time import to_instant
 from dicom_gateway.web.pages.device_words import device_path
 from dicom_gateway.web.pages.language import Text
 from dicom_gateway.web.pages.language import gettext as _
@@ -38,8 +41,8 @@ ACTIONS: Final[dict[str, Text]] = {
     "unmatched": _("taken from its order"),
     "unmatching undone": _("back at its order"),
     "steps as before the match": _("steps as before the match"),
-    "seen to without an order": _("seen to, without an order"),
-    "to be seen to again": _("to be seen to again"),
+    "seen to without an order": _("settled without an order"),
+    "to be seen to again": _("open again"),
     "delivery asked for again": _("delivery asked for again"),
     "delivery replayed": _("delivered once more"),
     "deliveries paused": _("deliveries paused"),
@@ -66,10 +69,19 @@ ACTIONS: Final[dict[str, Text]] = {
     "sessions ended": _("logged off everywhere"),
 }
 
+KIND_WORDS: Final[dict[str, Text]] = {  # kind of subject (storage/audit_subjects.py)
+    "order": _("Order"),
+    "study": _("Study"),
+    "performed step": _("Report of a device"),
+    "event": _("Message to the practice system"),
+}
+
+_INSTANT: Final = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)", re.ASCII)
 _PLACES: Final = (  # kind of subject, its page
     ("order ", "/orders/{}"),
     ("study ", "/studies/{}"),
     ("performed step ", "/performed-steps/{}"),
+    ("event ", "/events/{}"),
 )
 
 
@@ -79,6 +91,11 @@ def action_words(action: str) -> list[Text | str]:
     if action in ACTIONS or not colon:
         return _known(action)
     return [*_known(kind), *([more.strip().replace("_", " ")] if more.strip() else [])]
+
+
+def detail_parts(detail: str) -> list[str | int]:
+    """Return a detail in pieces: text, and instants where it has such as 2026-01-31T08:00:00.000Z."""
+    return [_instant(part) if n % 2 else part for n, part in enumerate(_INSTANT.split(detail))]
 
 
 def subject_path(subject: str) -> str:
@@ -93,6 +110,13 @@ def subject_path(subject: str) -> str:
 def alarm_path(kind: str, subject: str) -> str:
     """Return the page of what an alarm is about, "" where it has none."""
     return f"/events/{quote(subject, safe='')}" if kind == "delivery parked" else subject_path(subject)
+
+
+def _instant(text: str) -> str | int:
+    try:
+        return to_instant(datetime.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def _known(action: str) -> list[Text | str]:

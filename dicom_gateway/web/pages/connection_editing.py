@@ -3,7 +3,7 @@
 A secret and a token are shown on the page that answers the form, once; nothing shows them again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from dicom_gateway.storage.tokens import Role
 from dicom_gateway.web.pages import connection_forms as forms
 from dicom_gateway.web.pages.connection_words import MAPS, TEMPLATES, Tested, choices, tested
 from dicom_gateway.web.pages.connections import ADDRESS, set_elsewhere
-from dicom_gateway.web.pages.frame import Form, Submitted, Visit, Visiting, errors_by_field
+from dicom_gateway.web.pages.frame import LONGEST_FIELD, Form, Submitted, Visit, Visiting, errors_by_field
 from dicom_gateway.web.pages.language import gettext as _
 
 Refusal = (InvalidValue, InvalidDocument, Conflict)
@@ -57,7 +57,7 @@ def add_webhook(visit: Visiting, form: Submitted) -> Response:
         document = forms.webhook_of(form)
         if form.text("do") == "test":
             return _form(visit, "webhook", values, report=_tested(visit, document))
-        visit.services.connections.check(LocalKind.PMS, document)
+        _check(visit, form, _NEEDED["webhook"], {LocalKind.PMS: document})
         _add(visit, LocalKind.PMS, document)
         token = _new_token(visit, form) if form.has("token") else ("", "")
     except Refusal as error:
@@ -75,14 +75,12 @@ def add_hl7(visit: Visiting, form: Submitted) -> Response:
             return _form(visit, "hl7", values, report=_tested(visit, forms.hl7_of(form)))
         if not wanted:
             raise InvalidValue("choose at least one of the two", "ways")
-        documents = [(kind, document_of(form)) for kind, document_of in wanted.values()]
-        for kind, document in documents:
-            visit.services.connections.check(kind, document)
-        for kind, document in documents:
+        kept = {kind: document_of(form) for kind, document_of in wanted.values()}
+        _check(visit, form, _NEEDED["hl7"] if LocalKind.PMS in kept else ("name",), kept)
+        for kind, document in kept.items():
             _add(visit, kind, document)
     except Refusal as error:
         return _form(visit, "hl7", values, _errors(visit, error))
-    kept = dict(documents)
     document = kept.get(LocalKind.PMS, {"name": form.text("name"), "type": "hl7"})
     return _made(visit, document, takes_orders=LocalKind.HL7_SOURCE in kept)
 
@@ -141,11 +139,28 @@ _WAYS: Final[Mapping[str, tuple[LocalKind, Callable[[Form], dict[str, Any]]]]] =
 }
 
 
+_NEEDED: Final = {"webhook": ("name", "url", "secret"), "hl7": ("name", "host")}
+
+
 def _renewed(stored: LocalSetting, filled: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored document with what was filled in; what the form does not show stays."""
     kept = {name: value for name, value in stored.document.items() if name not in (*forms.FIELDS, "tls", "sources")}
     secret = {SECRET: stored.document[SECRET]} if SECRET in stored.document else {}
     return {**kept, **filled, **secret, "name": stored.name}
+
+
+def _check(visit: Visit, form: Form, needed: Sequence[str], documents: Mapping[LocalKind, Mapping[str, Any]]) -> None:
+    """Raise InvalidDocument for everything that is wrong with these documents at once, fields left empty among it."""
+    empty = [name for name in needed if not form.text(name, LONGEST_FIELD)]
+    found = [InvalidValue("is required", name) for name in empty]
+    silent = {*empty, *(f"{name}_file" for name in empty)}  # a secret may come from a file, which no form can name
+    for kind, document in documents.items():
+        try:
+            visit.services.connections.check(kind, document)
+        except InvalidDocument as error:
+            found += [one for one in error.errors if one.field not in silent]
+    if found:
+        raise InvalidDocument(found)
 
 
 def _tested(visit: Visit, document: Mapping[str, Any]) -> Tested:

@@ -1,5 +1,6 @@
 """Connections in words: what a test found and what to do next, how a PMS is told, how HL7 is read."""
 
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -90,6 +91,13 @@ TEMPLATES: Final = {
     "omg": _("OMG messages (HL7 2.5 and later)"),
     "omi": _("OMI messages (imaging orders)"),
 }
+_SEEN: Final = (  # what came back, as the network says it, for people
+    (r"connection refused", _("the computer turned the call away")),
+    (r"no (complete )?answer within .*", _("no answer")),
+    (r"2[0-9]{2}( .*)?|A[AC](: .*)?", _("the PMS said yes")),
+    (r"[0-9]{3}( .*)?", _("an answer that is not yes")),
+    (r"[0-9]{4}-[0-9]{2}-[0-9]{2}", _("the last day of the certificate")),
+)
 MAPS: Final = {
     "default": _("As the HL7 standard says"),
     "vetera": _("Vetera"),
@@ -106,12 +114,17 @@ class Tested(NamedTuple):
     advice: Text
     detail: str
     milliseconds: int
+    seen: Text | None  # `detail` in words, if there are any
 
 
 def tested(report: Report) -> Tested:
     """Return a report in words."""
     colour = COLOURS[report.light]
-    return Tested(colour, NOTES[colour], *FOUND[report.found], report.detail, report.milliseconds)
+    return Tested(colour, NOTES[colour], *FOUND[report.found], report.detail, report.milliseconds, _seen(report.detail))
+
+
+def _seen(detail: str) -> Text | None:
+    return next((words for pattern, words in _SEEN if re.fullmatch(pattern, detail, re.DOTALL)), None)
 
 
 def choices(names: Sequence[str], words: dict[str, Text]) -> list[tuple[str, Text | str]]:

@@ -21,7 +21,7 @@ from dicom_gateway.storage.delivery_control import Standing
 from dicom_gateway.storage.messages import Direction, MessageFilter
 from dicom_gateway.storage.orders import OrderFilter
 from dicom_gateway.storage.tokens import Role
-from dicom_gateway.web.pages.connection_words import Tested, tested
+from dicom_gateway.web.pages.connection_words import MAPS, Tested, tested
 from dicom_gateway.web.pages.delivery_texts import words_of
 from dicom_gateway.web.pages.frame import Submitted, Visit, Visiting
 from dicom_gateway.web.pages.language import gettext as _
@@ -119,6 +119,7 @@ def _shown(visit: Visit) -> dict[str, Any]:
     standings = {one.target: one for one in services.page.deliveries.standings(visit.now - DAY)}
     return {
         "known": known,
+        "maps": MAPS,
         "outgoing": [_outgoing(one, standings.get(one.name), visit.now) for one in known.outgoing],
         "incoming": [_incoming(visit, one) for one in known.incoming],
         "not_in_effect": [_left_out(one) for one in known.not_in_effect],
@@ -129,11 +130,11 @@ def _outgoing(one: Outgoing, standing: Standing | None, now: int) -> dict[str, A
     found = standing or Standing(one.name)
     seen = TargetLight(
         one.name, found.paused_because, bool(found.paused_at), found.parked, found.waiting, found.oldest_waiting_at,
-        found.last_delivered_at,
+        found.last_delivered_at, bool(found.failure),
     )  # fmt: skip
     colour, words = LIGHTS[seen.light(now)]
-    if found.failure and colour != "red":
-        colour, words = "yellow", _("The last try failed")
+    if found.failure and colour == "yellow":
+        words = _("The last try failed")
     return {
         "pms": one,
         "path": "" if one.origin else form_path(LocalKind.PMS, one.name),

@@ -134,6 +134,7 @@ def _list(visit: Visit, target: str, status: str, cursor: str) -> dict[str, Any]
     query = urlencode(wanted, quote_via=quote)
     return {
         "rows": [_row(row, row["target"] in paused) for row in shown],
+        "about": services.health.audit.about(f"event {row['event_id']}" for row in shown),
         "targets": [(name, name) for name in targets],
         "target": target,
         "state": status,
@@ -153,11 +154,11 @@ def _midnight(visit: Visit) -> int:
 def _standing(one: Standing, now: int) -> dict[str, Any]:
     seen = TargetLight(
         one.target, one.paused_because, bool(one.paused_at), one.parked, one.waiting, one.oldest_waiting_at,
-        one.last_delivered_at,
+        one.last_delivered_at, bool(one.failure),
     )  # fmt: skip
     colour, words = LIGHTS[seen.light(now)]
-    if one.failure and colour == "green":
-        colour, words = "yellow", _("Does not take it; the gateway tries again")
+    if one.failure and colour == "yellow":
+        words = _("Does not take it; the gateway tries again")
     elif one.waiting and colour in ("green", "off"):
         words = _("On its way")
     by, __, because = one.paused_because.partition(": ")

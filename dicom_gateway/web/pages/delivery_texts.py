@@ -106,7 +106,7 @@ TEXTS: Final[dict[Told, tuple[Text, Text]]] = {
 
 _THEN: Final = {
     "pending": _("The gateway tries again by itself."),
-    "parked": _("The gateway has given up: once the cause is mended, retry it."),
+    "parked": _("The gateway does not try any more: once the cause is mended, retry it."),
 }
 _NOT_FAILED: Final = frozenset({Told.NOT_TRIED, Told.BEHIND})
 

@@ -32,6 +32,13 @@ def show_device(visit: Visiting, place: str) -> Response:
     return visit.page("device.html", **_context(visit, device))
 
 
+@router.get("/devices/{place}/seen")
+def show_seen(visit: Visiting, place: str) -> Response:
+    """Show what was heard of a device last."""
+    device = visit.services.devices.store.get(ae_title_of(place))
+    return visit.fragment("_device_seen.html", device=device, path_of=device_path, **_seen(visit, device))
+
+
 @router.post("/devices/{place}/echo")
 def echo(visit: Visiting, form: Submitted, request: Request, place: str) -> Response:
     """Call a device (C-ECHO) and show how it went: within the page, or as the page."""
@@ -48,23 +55,31 @@ def echo(visit: Visiting, form: Submitted, request: Request, place: str) -> Resp
 
 def _context(visit: Visit, device: Device) -> dict[str, Any]:
     services, ae_title = visit.services, device.ae_title
-    traffic = services.health.traffic.of([ae_title])[ae_title]
-    since = visit.now - DAYS * 86_400 * SECOND
-    attempts = [one for one in unknown_devices(visit) if one.ae_title == ae_title]
     return {
+        **_seen(visit, device),
         "device": device,
         "services": SERVICES,
-        "line": line_of(visit, device, traffic),
         "is_of_file": device.origin is Origin.FILE,
-        "attempts": attempts[0].attempts if attempts else [],
-        "refused_objects": services.health.traffic.refused_objects(ae_title, since),
-        "failures": services.health.figures.failures_of(ae_title),
         "habits": _habits(services.observations.habits_of(ae_title)),
         "queries": services.observations.queries_of(ae_title),
         "steps": _open_steps(visit, ae_title),
         "echoed": None,
         "advice": None,
         "path_of": device_path,
+    }
+
+
+def _seen(visit: Visit, device: Device) -> dict[str, Any]:
+    """Return what was heard of a device last, and what went wrong."""
+    services, ae_title = visit.services, device.ae_title
+    traffic = services.health.traffic.of([ae_title])[ae_title]
+    since = visit.now - DAYS * 86_400 * SECOND
+    attempts = [one for one in unknown_devices(visit) if one.ae_title == ae_title]
+    return {
+        "line": line_of(visit, device, traffic),
+        "attempts": attempts[0].attempts if attempts else [],
+        "refused_objects": services.health.traffic.refused_objects(ae_title, since),
+        "failures": services.health.figures.failures_of(ae_title),
     }
 
 

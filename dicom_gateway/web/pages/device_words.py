@@ -15,7 +15,7 @@ from dicom_gateway.web.pages.language import gettext as _
 _OTHER_PLACES: Final = frozenset({"new", "list", ".", ".."})  # what /devices/... means beside AE titles
 
 LIGHTS: Final[dict[Light, tuple[str, Text]]] = {
-    Light.GOOD: ("green", _("at work")),
+    Light.GOOD: ("green", _("has called lately")),
     Light.IDLE: ("off", _("quiet")),
     Light.WARNING: ("yellow", _("slow")),
     Light.BAD: ("red", _("turned away")),
@@ -82,7 +82,8 @@ _SHEET: Final = (
         r"The gateway listens on its own machine only\. .*",
         _(
             "The gateway listens on its own machine only. For a device elsewhere dicom.host must be set to the address "
-            "of this machine, or to 0.0.0.0, in gateway.toml, and the gateway started again."
+            "of this machine, or to 0.0.0.0, in gateway.toml, and the gateway started again. Ask whoever looks after "
+            "the gateway."
         ),
     ),
     (
@@ -93,7 +94,7 @@ _SHEET: Final = (
     (r"It may call from any address\.", _("It may call from any address.")),
     (
         r"No modality is entered for it: .*",
-        _("No modality is entered for it: it gets only orders that name it as their device."),
+        _("No kind of imaging is entered for it: it gets only orders that name it as their device."),
     ),
     (
         r"On the TLS port it must show a certificate of the configured CA\.",

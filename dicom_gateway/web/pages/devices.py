@@ -3,7 +3,7 @@
 One of gateway.toml is shown and cannot be changed here. Changes hold from the next association on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -16,6 +16,7 @@ from dicom_gateway.core.devices import Device, Devices, Origin
 from dicom_gateway.errors import Conflict, InvalidDocument, InvalidValue, NotFound
 from dicom_gateway.storage.database import Row
 from dicom_gateway.storage.device_traffic import Traffic
+from dicom_gateway.web.pages.board_words import MODALITIES
 from dicom_gateway.web.pages.device_forms import document_of, errors_at_fields, fields_of, filled_in, split
 from dicom_gateway.web.pages.device_words import LIGHTS, NEVER, ae_title_of, device_path, sheet_words
 from dicom_gateway.web.pages.frame import Submitted, Visit, Visiting
@@ -23,7 +24,6 @@ from dicom_gateway.web.pages.language import Text
 from dicom_gateway.web.pages.language import gettext as _
 
 MOST_UNKNOWN = 50
-MODALITIES = ("CR", "CT", "DX", "ES", "IO", "MG", "MR", "NM", "OP", "OT", "PT", "PX", "RF", "US", "XA", "XC")
 # Fields that are folded away unless something is wrong with them.
 MORE = frozenset(
     {
@@ -59,6 +59,7 @@ class Unknown:
     ae_title: str
     attempts: Sequence[Row]
     known: bool
+    alike: str = ""  # a configured device whose name differs only in capitals
 
     @property
     def path(self) -> str:
@@ -147,7 +148,7 @@ def show_approval(visit: Visiting, place: str) -> Response:
 def approve(visit: Visiting, form: Submitted, place: str) -> Response:
     """Let a refused device in."""
     unknown = _unknown_of(visit, ae_title_of(place))
-    values = {name: form.text(name) for name in ("allowed_from", "modalities")}
+    values = {"allowed_from": form.text("allowed_from"), "modalities": ", ".join(form.all("modalities"))}
     try:
         lists = {name: split(text, name) for name, text in values.items()}
         device = visit.services.devices.admission.approve(unknown.ae_title, visit.actor, **lists)
@@ -195,7 +196,11 @@ def unknown_devices(visit: Visit) -> list[Unknown]:
     by_title: dict[str, list[Row]] = {}
     for row in visit.services.unknown_devices.all():
         by_title.setdefault(row["ae_title"].strip(), []).append(row)
-    return [Unknown(ae_title, attempts, ae_title in known) for ae_title, attempts in by_title.items()]
+    alike = {ae_title.casefold(): ae_title for ae_title in known}
+    return [
+        Unknown(name, attempts, name in known, "" if name in known else alike.get(name.casefold(), ""))
+        for name, attempts in by_title.items()
+    ]
 
 
 def _listed(visit: Visit) -> dict[str, Any]:
@@ -232,9 +237,19 @@ def _form(
 ) -> Response:
     status = 422 if errors else 200
     return visit.page(
-        "device_form.html", status, device=device, values=values, errors=errors or {}, modalities=MODALITIES,
+        "device_form.html", status, device=device, values=values, errors=errors or {}, **_modalities(values),
         path_of=device_path, more=MORE & (errors or {}).keys(),
     )  # fmt: skip
+
+
+def _modalities(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the modalities to be ticked, those that are, and the others as text."""
+    chosen = split(str(values["modalities"]), "modalities")
+    return {
+        "modalities": MODALITIES,
+        "chosen": chosen,
+        "other_modalities": ", ".join(one for one in chosen if one not in MODALITIES),
+    }
 
 
 def _approval(
@@ -243,7 +258,7 @@ def _approval(
     status = 422 if errors else 200
     device = visit.services.devices.store.get(unknown.ae_title) if unknown.known else None
     return visit.page(
-        "device_approve.html", status, unknown=unknown, values=values, errors=errors or {},
+        "device_approve.html", status, unknown=unknown, values=values, errors=errors or {}, **_modalities(values),
         admits=device is not None and _admits(device, unknown),
         is_of_file=device is not None and device.origin is Origin.FILE,
     )  # fmt: skip

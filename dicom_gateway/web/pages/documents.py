@@ -11,6 +11,8 @@ from dicom_gateway.core.identifiers import has_control_characters, printable
 from dicom_gateway.core.message_answer import readable
 from dicom_gateway.errors import InvalidValue, NotFound
 from dicom_gateway.storage.messages import Direction, MessageFilter
+from dicom_gateway.web.pages.audit_line_words import detail_words
+from dicom_gateway.web.pages.audit_words import action_words, detail_parts
 from dicom_gateway.web.pages.data_set_rows import MOST_ROWS, rows_of
 from dicom_gateway.web.pages.delivery_texts import words_of
 from dicom_gateway.web.pages.frame import Visiting
@@ -108,10 +110,16 @@ def show_event(id: str, visit: Visiting) -> Response:
         "event.html",
         event=event,
         title=_("Event: %(words)s", words=event_words(event["type"])),
+        type_words=event_words(event["type"]),
         back=f"/events/{id}",
         offers_replay=True,
         images=len(json.loads(event["instance_keys"])),
         text=json.dumps(event["envelope"], indent=2, ensure_ascii=False),
+        detail_words=detail_words,
+        earlier=[
+            (line["at"], who_words(line["who"]), action_words(line["action"]), detail_parts(line["detail"]))
+            for line in visit.services.audit.of(id)
+        ],
         deliveries=[_delivery(row, paused) for row in event["deliveries"]],
     )
 

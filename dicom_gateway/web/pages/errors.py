@@ -20,7 +20,7 @@ def is_page(path: str) -> bool:
 def error_page(request: Request, error: Exception) -> Response:
     """Return the page of an error of this program; what nobody foresaw is logged and gets a reference."""
     document = problem_of(error)
-    details = [f"{one['field']}: {one['message']}" if one["field"] else one["message"] for one in document["errors"]]
+    details = [one["message"] for one in document["errors"]]
     return plain_page(request, document["status"], details or [document["detail"]])
 
 

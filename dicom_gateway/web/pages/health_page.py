@@ -11,7 +11,7 @@ from dicom_gateway.errors import NotFound
 from dicom_gateway.web.pages.audit_words import alarm_path
 from dicom_gateway.web.pages.frame import Submitted, Visit, Visiting
 from dicom_gateway.web.pages.health_plots import plots_of
-from dicom_gateway.web.pages.health_words import ALARMS, ASSOCIATIONS, COMPONENTS, ROLES
+from dicom_gateway.web.pages.health_words import ASSOCIATIONS, COMPONENTS, ROLES, alarm_advice
 from dicom_gateway.web.pages.language import Text
 from dicom_gateway.web.pages.language import gettext as _
 
@@ -37,7 +37,10 @@ def show_health(visit: Visiting) -> Response:
         **state,
         plots=plots_of(visit, found),
         associations=_associations(visit.services.metrics()[0]),
-        versions=[*(machine.versions if machine else ()), (visit.say(_("schema of the database")), figures.schema())],
+        versions=[
+            *(machine.versions if machine else ()),
+            (visit.say(_("layout of the database, number")), figures.schema()),
+        ],
     )
 
 
@@ -83,7 +86,7 @@ def _state(visit: Visit, machine: Machine | None) -> dict[str, Any]:
         "targets": services.page.board.lights()[1],
         "alarms": alarms[:MOST_ALARMS],
         "more_alarms": max(0, len(alarms) - MOST_ALARMS),
-        "advice": ALARMS,
+        "advice": alarm_advice,
         "roles": ROLES,
         "missing": _missing(machine),
         "path_of": alarm_path,

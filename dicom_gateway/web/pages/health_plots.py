@@ -10,6 +10,7 @@ from babel.numbers import format_decimal
 from dicom_gateway.storage.figures import DeviceFailures, Figures
 from dicom_gateway.web.pages.frame import Visit
 from dicom_gateway.web.pages.language import gettext as _
+from dicom_gateway.web.pages.language import ngettext
 from dicom_gateway.web.pages.plots import SECONDS, Plot, Series, Shape, in_words
 
 MOST_DEVICES: Final = 12
@@ -52,8 +53,14 @@ def _order_to_image(words: _Words, figures: Figures) -> Plot:
         description = _("There were no orders with images in these days.")
     else:
         least, most = map(words.seconds, extent)
-        description = _(
-            "On the days with images the median was between %(least)s and %(most)s.", least=least, most=most
+        description = (
+            _("On the days with images, half of the orders took less than %(time)s.", time=most)
+            if least == most
+            else _(
+                "On the days with images, half of the orders took less than %(least)s to %(most)s.",
+                least=least,
+                most=most,
+            )
         )
     return Plot(
         name="order-to-image",
@@ -61,8 +68,8 @@ def _order_to_image(words: _Words, figures: Figures) -> Plot:
         description=words.say(description),
         labels=[words.day(one.day) for one in days],
         series=[
-            Series(words.say(_("half of the orders took less")), [one.median for one in days], Shape.ROUND),
-            Series(words.say(_("nine of ten took less")), [one.ninetieth for one in days], Shape.SQUARE),
+            Series(words.say(_("half of the orders were faster than this")), [one.median for one in days], Shape.ROUND),
+            Series(words.say(_("9 of 10 orders were faster than this")), [one.ninetieth for one in days], Shape.SQUARE),
         ],
         shown=words.seconds,
         steps=SECONDS,
@@ -98,7 +105,14 @@ def _days(words: _Words, figures: Figures) -> Plot:
     return Plot(
         name="days",
         title=words.say(_("Images by day")),
-        description=words.say(_("%(total)s images came in these days.", total=words.number(sum(counts)))),
+        description=words.say(
+            ngettext(
+                "%(total)s image came in these days.",
+                "%(total)s images came in these days.",
+                sum(counts),
+                total=words.number(sum(counts)),
+            )
+        ),
         labels=[words.day(day) for day, _count in figures.images_by_day],
         series=[Series(words.say(_("images")), counts, Shape.BAR)],
         shown=words.number,
@@ -111,7 +125,7 @@ def _failures(words: _Words, figures: Figures) -> Plot:
     return Plot(
         name="failures",
         title=words.say(_("What went wrong in seven days, by device")),
-        description=words.say(_("%(total)s failures in all.", total=words.number(total))),
+        description=words.say(ngettext("%(num)s failure in all.", "%(num)s failures in all.", total)),
         labels=[one.ae_title or words.say(_("unknown")) for one in worst],
         series=[
             Series(words.say(_("calls refused")), [one.refused_calls for one in worst], Shape.BAR),

@@ -21,10 +21,10 @@ COMPONENTS: Final[dict[str, tuple[Text, Text]]] = {
 }
 
 ROLES: Final[dict[str, Text]] = {
-    "dicom": _("serves devices"),
-    "intake": _("takes messages in"),
-    "worker": _("finishes studies and delivers"),
-    "web": _("this page and the interface for programs"),
+    "dicom": _("Talks with the devices"),
+    "intake": _("Takes messages of practice systems in"),
+    "worker": _("Finishes examinations and delivers results"),
+    "web": _("Shows this page and serves other programs"),
 }
 
 ALARMS: Final[dict[str, Text]] = {
@@ -42,7 +42,7 @@ ALARMS: Final[dict[str, Text]] = {
     "unmatched by hand": _("Match it under To be matched."),
     "setting not in effect": _("Change or remove it under Connections; the detail says why."),
     "delivery parked": _("Mend the receiver, then send it again under Deliveries."),
-    "target paused": _("Ask the vendor of the practice system, then resume under Deliveries."),
+    "target paused": _("Ask whoever looks after the practice system, then resume under Deliveries."),
     "disk nearly full": _("Make room, or move the data folder."),
     "file missing": _("Send the image again from the device, or restore it from a backup."),
     "object damaged": _("Send the image again from the device, or restore it from a backup."),
@@ -50,10 +50,22 @@ ALARMS: Final[dict[str, Text]] = {
     "DICOM TLS not served": _("Renew the certificate files of DICOM, and start the gateway again."),
 }
 
+
+def alarm_advice(kind: str, detail: str) -> Text | str:
+    """Return what an alarm asks for: of a pause by a person, who it was and why."""
+    by, colon, because = detail.partition(": ")
+    if kind == "target paused" and colon and by.startswith("user "):
+        return _(
+            "%(name)s paused it: %(reason)s. Resume under Deliveries when that is over.",
+            name=by.removeprefix("user "), reason=because.rstrip("."),
+        )  # fmt: skip
+    return ALARMS.get(kind, "–")
+
+
 ASSOCIATIONS: Final[dict[str, Text]] = {
-    "accepted": _("accepted"),
-    "released": _("ended as they should"),
-    "aborted": _("broken off"),
+    "accepted": _("answered"),
+    "released": _("of these, ended normally"),
+    "aborted": _("of these, broken off"),
     "refused": _("refused: unknown device or address"),
     "over limit": _("refused: too many at once"),
     "connection refused": _("closed: too many connections"),

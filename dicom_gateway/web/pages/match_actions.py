@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from dicom_gateway.core.model import Instance, Order, RequestedProcedure, ScheduledStep
+from dicom_gateway.core.status import FINAL
 from dicom_gateway.errors import Conflict, DamagedFile, InvalidValue, NotFound
 from dicom_gateway.storage.unmatched import Case
 from dicom_gateway.study.correct import NotCorrectable
@@ -115,6 +116,7 @@ def _confirm(visit: Visit, uid: str, is_performed: bool, to: str, leave: Sequenc
         leave=[str(one.key) for one in case.instances if one not in images],
         images=images,
         state=STEPS[place.step.status.value] if place.step else None,
+        is_done=bool(place.step and place.step.status in FINAL),
         other_order=bool(case.study and case.study.order_id and case.study.order_id != place.order.id),
         words=match_words,
         **_corrections(visit, images, place),

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from dicom_gateway.core.model import Order
 from dicom_gateway.core.side_by_side import Difference, compare
-from dicom_gateway.core.suggestions import Said, Suggestion, asked_by_steps, is_of_another, weigh
+from dicom_gateway.core.suggestions import Said, Suggestion, is_of_another
 from dicom_gateway.errors import DamagedFile, NotFound
 from dicom_gateway.storage.orders import OrderFilter
 from dicom_gateway.storage.unmatched import Case
@@ -110,14 +110,14 @@ def show_case(
         text=text,
         words=match_words,
         has_picture=study_words.has_picture,
+        view_words=study_words.view_words,
     )
 
 
 def _searched(visit: Visit, said: Said, text: str) -> list[tuple[Suggestion, Order]]:
     """Return the steps of orders that somebody looks for, those first that fit best."""
     orders = visit.services.page.order_search.find(text, OrderFilter(limit=MOST_FOUND))
-    found = [(weigh(said, one), order) for order in orders for one in asked_by_steps(order)]
-    return sorted(found, key=lambda pair: (is_of_another(pair[0]), -pair[0].score))
+    return visit.services.page.unmatched.weighed(said, orders)
 
 
 def _show_settled(visit: Visit, uid: str, is_performed: bool, status: int, shared: dict[str, Any]) -> Response:

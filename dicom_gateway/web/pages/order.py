@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from dicom_gateway.core.board import expected_of
 from dicom_gateway.core.completeness import Expected
 from dicom_gateway.core.envelope import animal_of
 from dicom_gateway.core.history import History
@@ -15,6 +16,7 @@ from dicom_gateway.core.model import Order, RequestedProcedure
 from dicom_gateway.core.status import OPEN, StepStatus
 from dicom_gateway.core.timeline import compose
 from dicom_gateway.web.pages.frame import Visit, Visiting
+from dicom_gateway.web.pages.order_entry import NEUTERED, PRIORITIES, SEXES
 from dicom_gateway.web.pages.status_words import STEPS, badge_of
 from dicom_gateway.web.pages.timeline_words import line_of
 
@@ -55,7 +57,18 @@ def _context(visit: Visit, order_id: str) -> dict[str, Any]:
         "order": order,
         "animal": animal_of((), order.patient),
         "order_badge": badge_of(STEPS, order.status.value),
-        "steps": [(procedure, step, badge_of(STEPS, step.status.value)) for procedure, step in _steps(order)],
+        "priorities": dict(PRIORITIES),
+        "sexes": dict(SEXES),
+        "neutered": {value == "yes": words for value, words in NEUTERED if value},
+        "steps": [
+            (
+                procedure,
+                step,
+                badge_of(STEPS, step.status.value),
+                expected_of(procedure, step, visit.services.templates),
+            )
+            for procedure, step in _steps(order)
+        ],
         "can_arrive": any(
             step.status is StepStatus.SCHEDULED and step.start.date() == local_now(visit.now, visit.zone).date()
             for step in steps
@@ -64,12 +77,19 @@ def _context(visit: Visit, order_id: str) -> dict[str, Any]:
         "can_cancel": all(step.status in (*OPEN, StepStatus.CANCELED) for step in steps)
         and any(step.status in OPEN for step in steps),
         "studies": _studies(visit, order, history),
-        "lines": [line_of(item, order_id) for item in compose(history)],
+        "lines": [line_of(item, order_id, _titles(order)) for item in compose(history)],
     }
 
 
 def _steps(order: Order) -> list[tuple[RequestedProcedure, Any]]:
     return [(procedure, step) for procedure in order.procedures for step in procedure.steps]
+
+
+def _titles(order: Order) -> dict[str, str]:
+    """Return what each step is called, by its id; none when there is one only and nobody asks which."""
+    pairs = _steps(order)
+    titles = {step.id: step.description or procedure.description or step.modality for procedure, step in pairs}
+    return titles if len(pairs) > 1 else {}
 
 
 def _studies(visit: Visit, order: Order, history: History) -> list[StudyShown]:

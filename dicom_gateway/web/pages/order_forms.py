@@ -223,7 +223,7 @@ def changeable(order: Order, form: Form | None = None) -> list[ChangeableStep]:
                 "description": step.description,
                 "expected": "" if step.expected_instances is None else str(step.expected_instances),
             }
-            if form is not None:
+            if form is not None and f"date-{number}" in form.values:  # else it was not in the form yet
                 values = {name: form.text(f"{name}-{number}") for name in values}
             title = step.description or procedure.description or step.modality
             found.append(ChangeableStep(number, title, values, step.station_ae_titles if several else ()))

@@ -106,6 +106,7 @@ PAGES: dict[tuple[str, str], frozenset[UserRole]] = {
     ("GET", "/devices/new"): TECHNICAL,
     ("POST", "/devices"): TECHNICAL,
     ("GET", "/devices/{place}"): TECHNICAL,
+    ("GET", "/devices/{place}/seen"): TECHNICAL,
     ("POST", "/devices/{place}/echo"): TECHNICAL,
     ("GET", "/devices/{place}/change"): TECHNICAL,
     ("POST", "/devices/{place}/change"): TECHNICAL,

@@ -4,6 +4,7 @@ PNG and JPEG carry the line that they are not for diagnosis. DICOM is for whoeve
 before the first byte leaves; a study is sent while its archive is written.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -13,7 +14,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from dicom_gateway.core.local_time import from_instant
-from dicom_gateway.core.model import Instance
+from dicom_gateway.core.model import Instance, Study
 from dicom_gateway.core.study_answer import current, in_series
 from dicom_gateway.errors import DamagedFile, InvalidValue, NotAllowed, NotFound
 from dicom_gateway.study.archive import Member, archive
@@ -29,6 +30,8 @@ FILE: Final = "/instances/{uid}/file"
 KEPT_SECONDS: Final = 3600  # by the browser
 _PICTURES: Final = {"png": "image/png", "jpeg": "image/jpeg"}
 _DICOM: Final = "dicom"
+LONGEST_PART: Final = 32  # characters, of a file's name
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9-]+")
 
 
 @router.get("/instances/{uid}/thumbnail")
@@ -108,10 +111,22 @@ def download_study(uid: str, visit: Visiting, form: str = "jpeg") -> Response:
     made = from_instant(visit.now).astimezone(visit.zone).replace(tzinfo=None)
     with ExitStack() as stack:
         members = _objects(visit, chosen) if form == _DICOM else _pictures(_drawing(visit, stack, form), chosen, form)
-        _note(visit, uid, f"{len(chosen)} images as {form}")
+        _note(visit, uid, f"{len(chosen)} image{'s' * (len(chosen) != 1)} as {form}")
         parts = _closing(stack.pop_all(), archive(members, made))
-    name = f"study-{made:%Y%m%d-%H%M}-{study.modality or 'images'}-{form}.zip"
-    return StreamingResponse(parts, media_type="application/zip", headers=_attached(name))
+    parts_of_name = (f"{made:%Y%m%d-%H%M}", study.modality or "images", _number(visit, study), form)
+    name = "-".join(("study", *filter(None, map(_plain, parts_of_name))))
+    return StreamingResponse(parts, media_type="application/zip", headers=_attached(f"{name}.zip"))
+
+
+def _number(visit: Visit, study: Study) -> str:
+    """Return what a study is known by among people: the accession number, else the number of its order."""
+    order = visit.services.orders.get(study.order_id) if study.order_id else None
+    return (order and (order.accession_number or order.placer_order_number)) or study.accession_number
+
+
+def _plain(text: str) -> str:
+    """Return what of a text may stand in the name of a file."""
+    return _UNSAFE.sub("", text)[:LONGEST_PART]
 
 
 def version_of(visit: Visit, instance: Instance, version: int) -> Instance:

@@ -46,7 +46,10 @@ FIELDS = (
         r"must be a DICOM code such as DX.*",
         _("This is a short code in capitals, such as DX, of at most 16 characters."),
     ),
-    (r"does not fit; right is a modality.*", _("A modality is a short code in capitals, such as DX or IO.")),
+    (
+        r"does not fit; right is a modality.*",
+        _("A kind of imaging (modality) is a short code in capitals, such as DX or IO."),
+    ),
     (r"is not a character set of DICOM.*", _("DICOM knows no such character set. Most devices read ISO_IR 100.")),
     (
         r"is neither an IP address nor a host name.*",

@@ -85,7 +85,7 @@ CONFLICTS = (
         r"something came or was decided since: .*",
         _("Something came or was decided since, so this cannot be undone as a whole. Match it anew instead."),
     ),
-    (r"nobody has seen to this", _("Nobody has seen to this yet.")),
+    (r"nobody has seen to this", _("Nobody has settled this yet.")),
     (r"there are too many tokens named .*", _("There were too many of this name. Choose another name.")),
     (r"the test order is not on the worklist", _("The test order is not on the worklist of this device.")),
     (r"the test image was not taken: .*", _("The gateway did not take its own test image. Look at Health.")),
@@ -123,6 +123,13 @@ MISSING = (
     (r"nothing is known of a device (?P<title>.+): .*", _("Nothing is known of a device %(title)s.")),
 )
 TROUBLE = (
+    (
+        r"unexpected error; the log has it under reference (?P<reference>\w+)",
+        _(
+            "Something went wrong that nobody had foreseen. Try again. If it happens once more, tell whoever looks "
+            "after the gateway this number: %(reference)s"
+        ),
+    ),
     (
         r"the disk is nearly full|the disk does not take objects.*",
         _("The disk of the gateway is nearly full. Make room on it; then try again."),
@@ -166,7 +173,7 @@ ALARMS = (
     (r"incorrect worklist entry selected", _("The wrong line of the worklist was chosen at the device")),
     (r"performed step incomplete", _("The report of a device is incomplete")),
     (r"study not settled", _("A study could not be finished")),
-    (r"delivery parked", _("A delivery was given up")),
+    (r"delivery parked", _("Something could not be delivered")),
     (r"target paused", _("The deliveries to a practice system are paused")),
     (r"disk nearly full", _("The disk is nearly full")),
     (r"file missing", _("The file of an image is missing")),

@@ -10,11 +10,12 @@ from dataclasses import replace
 from dicom_gateway.web.pages.language import Text
 from dicom_gateway.web.pages.plain_fields import FIELDS, USERS
 from dicom_gateway.web.pages.plain_refusals import ALARMS, CONFLICTS, MISSING, REASONS, TROUBLE
+from dicom_gateway.web.pages.plain_services import SERVICES
 
 LONGEST = 1000  # a longer text is no sentence of ours
 TEXTS = tuple(
     (re.compile(pattern, re.DOTALL), message)
-    for pattern, message in (*FIELDS, *USERS, *CONFLICTS, *MISSING, *TROUBLE, *ALARMS, *REASONS)
+    for pattern, message in (*FIELDS, *USERS, *CONFLICTS, *MISSING, *TROUBLE, *ALARMS, *REASONS, *SERVICES)
 )
 
 

@@ -8,13 +8,13 @@ from dicom_gateway.web.pages.language import gettext as _
 
 
 class Badge(NamedTuple):
-    """A state in words, with the kind of its badge (good, going, waiting, bad, off)."""
+    """A state in words, with the kind of its badge (good, going, waiting, bad, off; "" is plain)."""
 
     kind: str
     words: Text | str
 
 
-_PLANNED = Badge("waiting", _("planned"))
+_PLANNED = Badge("", _("planned"))
 _HERE = Badge("waiting", _("patient is here"))
 _READY = Badge("waiting", _("ready"))
 _RUNNING = Badge("going", _("in progress"))
@@ -36,7 +36,7 @@ PERFORMED: Final = {"IN PROGRESS": _RUNNING, "COMPLETED": _DONE, "DISCONTINUED":
 DELIVERIES: Final = {
     "pending": Badge("waiting", _("waiting")),
     "delivered": Badge("good", _("delivered")),
-    "parked": Badge("bad", _("given up")),
+    "parked": Badge("bad", _("could not be delivered")),
 }
 MESSAGES: Final = {
     "": Badge("going", _("in work")),

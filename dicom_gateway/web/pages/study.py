@@ -23,6 +23,7 @@ from dicom_gateway.web.pages.pictures import FILE
 router = APIRouter(include_in_schema=False)
 
 GRID, MOUNT = "grid", "mount"
+MOST_AT_A_PLACE: Final = 4  # of the mount; the others are counted
 COMPLETE: Final = "/studies/{uid}/complete"
 _AS_THE_DATA_SAYS: Final = {  # of an animal no teeth are read from words
     "teeth": (),
@@ -43,6 +44,7 @@ class Shown:
     teeth: tuple[str, ...]
     from_words: bool
     waits: bool
+    view: Text | str
 
     @property
     def uid(self) -> str:
@@ -80,6 +82,7 @@ def show_study(uid: str, visit: Visiting, layout: str = "") -> Response:
         layout=layout,
         mount=mount,
         shown={one.instance.key: one for one in page.images()},
+        most=MOST_AT_A_PLACE,
         place_words=study_words.place_words,
         why=study_words.WHY,
         news=_news(page.study),
@@ -181,6 +184,7 @@ def _shown(versions: Sequence[Instance], study: Study, is_animal: bool) -> Shown
         teeth=header.teeth or header.supernumerary_teeth,
         from_words=from_words,
         waits=bool(study.order_id) and not instance.order_id,
+        view=study_words.view_words(header.view),
     )
 
 

@@ -61,7 +61,7 @@ REASONS: Final[Mapping[str, Text]] = MappingProxyType(
     {
         LinkReason.PERFORMED_STEP: _("The images name the step that the device reported."),
         LinkReason.STEP_REFERENCE: _("The images name the order."),
-        LinkReason.STUDY_UID: _("The images carry the study number of the order."),
+        LinkReason.STUDY_UID: _("The device took it from the worklist."),
         LinkReason.ACCESSION: _("The images carry the accession number of the order."),
         LinkReason.NO_ORDER: _("No order fits these images."),
         LinkReason.PATIENT_DIFFERS: _("The images are of another patient than the order."),
@@ -77,13 +77,13 @@ _FLAGS: Final = {
     "re-encoded": _("The same image came again, encoded in another way. The first one counts."),
     "conflict": _("Another image came under the same number. The first one counts until a person looks at both."),
     "patient_differs": _("The image is of another patient than the order."),
-    "unreadable": _("Parts of the header cannot be read."),
-    "character_set": _("The text of the header does not fit its character set."),
+    "unreadable": _("Parts of the technical data cannot be read."),
+    "character_set": _("Some letters of the image's text could not be read."),
     "encoding_mismatch": _("The image is encoded in another way than it says."),
     "trailing_padding": _("There are needless zeros behind the image."),
-    "no_sequence_delimiter": _("A list in the header has no end mark."),
+    "no_sequence_delimiter": _("A list in the technical data has no end mark."),
     "pixel_description": _("The description of the pixels is incomplete."),
-    "pixel_data_length": _("There are more or fewer pixels than the header says."),
+    "pixel_data_length": _("There are more or fewer pixels than the technical data says."),
     "leading_zero_uid": _("An identifier is written with needless zeros."),
 }
 _BAD_VALUE: Final = "bad_value:"
@@ -123,6 +123,25 @@ WHY: Final[Mapping[Why, Text]] = MappingProxyType(
         Why.BETWEEN: _("The teeth lie between two places of the mount."),
     }
 )
+
+
+_VIEWS: Final = {  # what anatomy_rules.py reads and codes mean, in small letters
+    "full mouth series": _("Full mouth series"),
+    "bitewing": _("Bitewing"),
+    "periapical": _("Periapical"),
+    "occlusal": _("Occlusal"),
+    "panoramic": _("Panoramic"),
+    "cephalometric": _("Cephalometric"),
+    "ventrodorsal": _("Ventrodorsal"),
+    "dorsoventral": _("Dorsoventral"),
+    "right lateral": _("Right lateral"),
+    "left lateral": _("Left lateral"),
+}
+
+
+def view_words(view: str) -> Text | str:
+    """Return what a view is called; one that is not known stays as it is."""
+    return _VIEWS.get(view.strip().lower(), view)
 
 
 def place_words(place: Place) -> Text:

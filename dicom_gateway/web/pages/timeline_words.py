@@ -1,6 +1,8 @@
 """The lines of an order's timeline in words: a table of sentences, who acted, and where the document behind it is."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -9,6 +11,7 @@ from dicom_gateway.core.timeline import Item, Kind, Raw
 from dicom_gateway.web.pages.delivery_texts import Words, words_of_reading
 from dicom_gateway.web.pages.language import Text, ngettext
 from dicom_gateway.web.pages.language import gettext as _
+from dicom_gateway.web.pages.order_forms import SOURCE
 from dicom_gateway.web.pages.plain_words import plain
 from dicom_gateway.web.pages.status_words import MESSAGES, Badge, badge_of
 
@@ -45,7 +48,6 @@ PARTS: Final = {
     "accession_number": _("accession number"),
 }
 _FIXED: Final = {
-    Kind.CANCELLED: _("Order cancelled"),
     Kind.CANCEL_REFUSED: _("Cancelling was refused: the examination had begun"),
     Kind.REORDERED: _("Ordered again"),
     Kind.PATIENT_CHANGED: _("The patient's record was changed"),
@@ -53,8 +55,8 @@ _FIXED: Final = {
     Kind.ARRIVED: _("The patient is here"),
     Kind.READY: _("Ready for the examination"),
     Kind.DEPARTED: _("The patient has left"),
-    Kind.GIVEN_UP: _("The PMS gave the order up"),
-    Kind.ENDED_BY_PMS: _("The PMS says that the order is done"),
+    Kind.GIVEN_UP: _("The practice system gave the order up"),
+    Kind.ENDED_BY_PMS: _("The practice system says that the order is done"),
     Kind.STARTED: _("The examination has begun: the first image came"),
     Kind.COMPLETED: _("The examination is done"),
     Kind.INFERRED: _("The examination counts as done: no device reports its end"),
@@ -68,7 +70,7 @@ _FIXED: Final = {
     Kind.REPORT_DISCONTINUED: _("The device reported that the examination was stopped"),
     Kind.BY_HAND: _("Taken as complete by hand"),
     Kind.RETRIED: _("Another try to deliver was asked for"),
-    Kind.REPLAYED: _("Sent to the PMS once more, by hand"),
+    Kind.REPLAYED: _("Sent to the practice system once more, by hand"),
 }
 _NOBODY = _("an unknown sender")
 _TOOK: Final = {
@@ -79,10 +81,20 @@ _TOOK: Final = {
 
 
 def _received(values: dict[str, Any]) -> Text:
+    if values["source"] == SOURCE:
+        return _("Order entered on this page")
     return _("Order received from %(source)s", source=values["source"])
 
 
 def _served(values: dict[str, Any]) -> Text:
+    if values["title"]:
+        return ngettext(
+            "Shown once on the worklist of %(device)s: %(step)s",
+            "Shown %(num)s times on the worklist of %(device)s: %(step)s",
+            values["times"],
+            device=values["device"],
+            step=values["title"],
+        )
     return ngettext(
         "Shown once on the worklist of %(device)s",
         "Shown %(num)s times on the worklist of %(device)s",
@@ -110,7 +122,7 @@ def _complete(values: dict[str, Any]) -> Text | str:
 
 
 def _untold(values: dict[str, Any]) -> Text:
-    return _("No PMS is told: %(event)s", event=event_words(values["event"]))
+    return _("No practice system is told: %(event)s", event=event_words(values["event"]))
 
 
 def _delivery(values: dict[str, Any]) -> Text:
@@ -126,12 +138,36 @@ def _parked(values: dict[str, Any]) -> Text:
     return _("%(target)s could not be told: %(event)s", target=values["target"], event=event_words(values["event"]))
 
 
+def _cancelled(values: dict[str, Any]) -> Text:
+    because = values.get("detail", "").partition(": ")[2]
+    return _("Order cancelled: %(reason)s", reason=because) if because else _("Order cancelled")
+
+
 def _other(values: dict[str, Any]) -> Text | str:
-    return plain(values["action"])
+    if values["action"] != "exported":
+        return plain(values["action"])
+    for pattern, text in _DOWNLOADS:
+        if found := pattern.fullmatch(values["detail"]):
+            form = found["form"].upper()
+            return (
+                ngettext(text.message, text.many, int(found["num"]), form=form)
+                if text.many
+                else _(text.message, form=form)
+            )
+    return _("Images were downloaded")
 
 
+_DOWNLOADS: Final = (
+    (
+        re.compile(r"(?P<num>[0-9]{1,6}) images? as (?P<form>[a-z]{1,8})"),
+        ngettext("%(num)s image was downloaded as %(form)s", "%(num)s images were downloaded as %(form)s", 0),
+    ),
+    (re.compile(r"image [0-9.]{1,64} as (?P<form>[a-z]{1,8})"), _("An image was downloaded as %(form)s")),
+    (re.compile(r"document [0-9.]{1,64}(?P<form>)"), _("A document was downloaded")),
+)
 _MADE: Final[dict[Kind, Callable[[dict[str, Any]], Text | str]]] = {
     Kind.RECEIVED: _received,
+    Kind.CANCELLED: _cancelled,
     Kind.SERVED: _served,
     Kind.IMAGES: _images,
     Kind.MESSAGE_IN: _message_in,
@@ -145,7 +181,7 @@ _MADE: Final[dict[Kind, Callable[[dict[str, Any]], Text | str]]] = {
 }
 _WHO: Final = (
     ("device ", _("device %(name)s")),
-    ("token ", _("PMS, with the token %(name)s")),
+    ("token ", _("practice system, with the access %(name)s")),
     ("hl7 ", _("HL7 source %(name)s")),
     ("command line", _("the command line")),
 )
@@ -154,8 +190,8 @@ _GATEWAY = _("the gateway")
 # A document's address, its name, and the route that shows it.
 _RAW: Final = {
     Raw.MESSAGE: ("/messages/{}", _("HL7 message"), "/messages/{key}"),
-    Raw.PERFORMED_STEP: ("/performed-steps/{}", _("MPPS"), "/performed-steps/{uid}"),
-    Raw.EVENT: ("/events/{}", _("Event"), "/events/{id}"),
+    Raw.PERFORMED_STEP: ("/performed-steps/{}", _("Report of the device (MPPS)"), "/performed-steps/{uid}"),
+    Raw.EVENT: ("/events/{}", _("Message to the practice system"), "/events/{id}"),
     Raw.STUDY: ("/studies/{}", _("Study"), "/studies/{uid}"),
 }
 _SIGNS: Final = {
@@ -201,9 +237,10 @@ def who_words(who: str) -> Text | str:
     return _GATEWAY if who == "gateway" else who
 
 
-def line_of(item: Item, order_id: str) -> Line:
-    """Return an item of the timeline of an order as the page shows it."""
-    values = dict(item.values)
+def line_of(item: Item, order_id: str, titles: Mapping[str, str] = MappingProxyType({})) -> Line:
+    """Return an item of the timeline of an order as the page shows it; `titles`: its steps by id, where it has more
+    than one."""
+    values = {**item.values, "title": titles.get(item.values.get("step", ""), "")}
     made = _MADE.get(item.kind)
     return Line(
         item,
@@ -235,6 +272,6 @@ def _raw(item: Item, order_id: str) -> tuple[str, Text, str] | None:
         return None
     kind, key = item.raw
     if kind is Raw.WORKLIST:
-        return f"/orders/{order_id}/why?device={quote(key, safe='')}", _("Its queries"), "/orders/{id}/why"
+        return f"/orders/{order_id}/why?device={quote(key, safe='')}", _("What it asked"), "/orders/{id}/why"
     address, name, route = _RAW[kind]
     return address.format(quote(key, safe="")), name, route

@@ -116,6 +116,7 @@ def _context(visit: Visit, asked: Asked, found: Today, today: date) -> dict[str,
     return {
         "asked": asked,
         "is_today": asked.day is None,
+        "own_ae_title": visit.services.devices.admission.own_ae_title,
         "counts": _counts(asked, counts(unsorted)),
         "board": board,
         "is_folded": not asked.what.status and not asked.what.text,

@@ -62,14 +62,14 @@ def see_to(visit: Visiting, form: Submitted) -> Response:
     """Keep that somebody has billed something, or that nothing is to be done about it."""
     subject = _subject(visit, form.text("kind"), form.text("uid"))
     visit.services.page.unmatched.see_to(subject, form.text("note", LONGEST_NOTE), visit.actor)
-    return visit.go("/unordered", _("It is marked as seen to."))
+    return visit.go("/unordered", _("It is marked as settled."))
 
 
 @router.post("/unordered/again")
 def see_again(visit: Visiting, form: Submitted) -> Response:
     """Take the mark away."""
     visit.services.page.unmatched.see_again(_subject(visit, form.text("kind"), form.text("uid")), visit.actor)
-    return visit.go("/unordered?seen=1", _("It is to be seen to again."))
+    return visit.go("/unordered?seen=1", _("It is open again."))
 
 
 def _devices(visit: Visit, cases: Sequence[Case]) -> list[str]:

@@ -14,11 +14,11 @@ KEYS: Final = {
     "ScheduledStationAETitle": _("Station (AE title)"),
     "ScheduledProcedureStepStartDate": _("Date"),
     "ScheduledProcedureStepStartTime": _("Time"),
-    "Modality": _("Modality"),
+    "Modality": _("Kind of imaging (modality)"),
     "ScheduledProcedureStepStatus": _("Status"),
     "PatientID": _("Patient number"),
     "PatientName": _("Name"),
-    "AccessionNumber": _("Accession number"),
+    "AccessionNumber": _("Accession number (on order and images)"),
 }
 HINTS: Final = {
     "capitals count": _("Capital and small letters count."),
@@ -156,7 +156,7 @@ ACTIONS: Final = (
     (r"choose a longer period at the device, .*", _("Choose a longer period at the device, or leave the time empty.")),
     (
         r"set the device's worklist filter to the modality .*",
-        _("Set the worklist filter of the device to this modality, or correct the order."),
+        _("Set the worklist filter of the device to this kind of imaging (modality), or correct the order."),
     ),
     (r"let the device ask without a status", _("Let the device ask without a status.")),
     (

@@ -147,9 +147,15 @@ def _unknown(visit: Visit) -> dict[str, Any]:
 def _added(visit: Visit, values: Mapping[str, str]) -> Device:
     address = values["address"]
     where = {"host": address, "allowed_from": [address]} if address else {}
-    if not values["modality"]:
+    modality = values["modality"]
+    try:
+        device = parse_device({"ae_title": values["ae_title"], "modalities": [modality] if modality else [], **where})
+    except InvalidDocument as error:
+        if modality:
+            raise
+        raise InvalidDocument([InvalidValue("is required", "modality"), *error.errors]) from None
+    if not modality:
         raise InvalidValue("is required", "modality")
-    device = parse_device({"ae_title": values["ae_title"], "modalities": [values["modality"]], **where})
     visit.services.devices.admission.add(device, visit.actor)
     return device
 
