@@ -19,7 +19,8 @@ from tests.e2e.program import Program
 PARTS = frozenset(  # of pages, streams and files: seen with the page that they belong to
     (
         "/ /live /badges /today/board /orders/patients /orders/{id}/timeline /deliveries/standings /deliveries/list "
-        "/devices/list /health/live /audit.csv /unordered.csv /studies/{uid}/news /studies/{uid}/download "
+        "/devices/list /devices/{place}/seen /health/live /audit.csv /unordered.csv "
+        "/studies/{uid}/news /studies/{uid}/download "
         "/instances/{uid}/thumbnail /instances/{uid}/pixels /instances/{uid}/download /instances/{uid}/document "
         "/instances/{uid}/file /unmatched/list /connections/live /setup/unknown-devices /setup/device/{place}/heard "
         "/setup/test/live"

@@ -1,4 +1,4 @@
-"""Settings of the page in the running program: in effect without a start by hand, and nobody is turned away meanwhile."""
+"""Settings of the page in the running program: in effect without a start by hand, nobody turned away meanwhile."""
 
 import base64
 import socket

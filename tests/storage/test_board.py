@@ -21,7 +21,7 @@ from dicom_gateway.storage.board import Board, Today
 from dicom_gateway.storage.database import Database, Transaction
 from dicom_gateway.storage.observations import WorklistAsked
 from dicom_gateway.storage.observing import Observer
-from dicom_gateway.storage.order_finding import OrderSearch, _found_by
+from dicom_gateway.storage.order_finding import OrderSearch, found_by
 from dicom_gateway.storage.orders import OrderFilter
 from dicom_gateway.storage.outbox import Target
 from dicom_gateway.storage.prepared import Statement
@@ -363,7 +363,7 @@ def test_a_search_goes_along_indexes(searchable: OrderSearch, store: GatewayStor
     plans: list[str] = []
 
     def explained(tx: Transaction) -> None:
-        sql, values = tx._database.get_sql_context().sql(_found_by(["doe", "rex"])).query()
+        sql, values = tx._database.get_sql_context().sql(found_by(["doe", "rex"])).query()
         plans.extend(row[3] for row in tx._database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values))
 
     store.database.read(explained)

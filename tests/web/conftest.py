@@ -68,7 +68,8 @@ from dicom_gateway.web.services import DeviceServices, HealthServices, PageServi
 from tests.web import connected
 
 MACHINE = Machine(
-    "/srv/data", 100 << 30, 40 << 30, 1 << 30, 5 << 20, 1 << 10, (RoleProcess("web", 4711, 90 << 20, 1_789_990_000_000_000),),
+    "/srv/data", 100 << 30, 40 << 30, 1 << 30, 5 << 20, 1 << 10,
+    (RoleProcess("web", 4711, 90 << 20, 1_789_990_000_000_000),),
     (("dicom_gateway", "1.2.3"),),
 )  # fmt: skip
 SETTINGS = [

@@ -47,6 +47,10 @@ SUBJECTS: Final = _table(
 )
 DETAILS: Final = _table(
     (r"version (?P<number>\d+), (?P<status>[A-Z]+)", _("change %(number)s, now %(status)s")),
+    (
+        r"version (?P<number>\d+), (?P<status>[A-Z]+): (?P<reason>.+)",
+        _("change %(number)s, now %(status)s: %(reason)s"),
+    ),
     (r"(?P<status>IN PROGRESS|[A-Z]{6,20})", _("now %(status)s")),
     (r"(?P<role>[a-z]+(?:[ _-][a-z]+)?)", _("role: %(role)s")),
     (r"why not on (?P<device>.+)", _("why it is not on %(device)s")),
