@@ -48,12 +48,8 @@ if TYPE_CHECKING:
     from dicom_gateway.connectors.hl7.apply import Applier
     from dicom_gateway.dicom.explaining import Explainer
     from dicom_gateway.storage.audit_reading import AuditReader
-    from dicom_gateway.storage.board import Board
-    from dicom_gateway.storage.device_traffic import DeviceTraffic
-    from dicom_gateway.storage.figures import FiguresStore
     from dicom_gateway.storage.matching import MatchStore
     from dicom_gateway.storage.sessions import SessionStore
-    from dicom_gateway.storage.unmatched import UnmatchedStore
     from dicom_gateway.storage.users import UserStore
     from dicom_gateway.study.delivered import Delivered
 
@@ -190,17 +186,6 @@ class Gateway:
         return SessionStore(self.database, clock, web.idle_minutes * MINUTE, web.session_hours * 60 * MINUTE)
 
     @cached_property
-    def board(self) -> "Board":
-        """The day as people look at it."""
-        from dicom_gateway.storage.board import Board
-
-        return Board(
-            self.database, clock, self.settings.zone(), self.templates,
-            lambda: [pms.name for pms in self.settings.pms],
-            lambda: [device.ae_title for device in self.device_store.all()],
-        )  # fmt: skip
-
-    @cached_property
     def changes(self) -> Changes:
         """Whether anything was committed."""
         return Changes(self.settings.database_path())
@@ -218,13 +203,6 @@ class Gateway:
         return MatchStore(self.database, self.outbox, self.performed_steps, clock)
 
     @cached_property
-    def unmatched(self) -> "UnmatchedStore":
-        """What waits to be matched by hand."""
-        from dicom_gateway.storage.unmatched import UnmatchedStore
-
-        return UnmatchedStore(self.database, clock)
-
-    @cached_property
     def delivered(self) -> "Delivered":
         """Objects as they leave the gateway."""
         from dicom_gateway.study.delivered import Delivered
@@ -237,20 +215,6 @@ class Gateway:
         from dicom_gateway.storage.audit_reading import AuditReader
 
         return AuditReader(self.database)
-
-    @cached_property
-    def figures(self) -> "FiguresStore":
-        """Numbers of the last days."""
-        from dicom_gateway.storage.figures import FiguresStore
-
-        return FiguresStore(self.database, clock, self.settings.zone())
-
-    @cached_property
-    def device_traffic(self) -> "DeviceTraffic":
-        """What devices did last."""
-        from dicom_gateway.storage.device_traffic import DeviceTraffic
-
-        return DeviceTraffic(self.database)
 
     @cached_property
     def local_settings(self) -> LocalSettingsStore:

@@ -14,10 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from dicom_gateway import __version__
 from dicom_gateway.certificates import dicom_context
-from dicom_gateway.core.device_answer import Echoed
-from dicom_gateway.core.devices import Device
 from dicom_gateway.errors import GatewayError
 from dicom_gateway.gateway import Gateway, clock
 from dicom_gateway.settings import DICOM_TLS, Listener, Settings
@@ -186,97 +183,12 @@ def run_intake(gateway: Gateway, context: RoleContext) -> None:
 
 def run_web(gateway: Gateway, context: RoleContext) -> None:
     """Serve the API and the page until drained."""
-    from dicom_gateway.connecting import services_of
-    from dicom_gateway.device_sheets import sheet_of
-    from dicom_gateway.machine import machine_of
-    from dicom_gateway.metrics import exposition
-    from dicom_gateway.readiness import Readiness, gauges
-    from dicom_gateway.settings_shown import settings_shown
-    from dicom_gateway.storage.badges import count_waiting
-    from dicom_gateway.storage.delivery_control import DeliveryControl
-    from dicom_gateway.storage.order_finding import OrderSearch
-    from dicom_gateway.storage.study_search import StudySearch
-    from dicom_gateway.storage.timeline import TimelineStore
-    from dicom_gateway.study.decoder import Decoder
-    from dicom_gateway.study.thumbnails import Thumbnails
-    from dicom_gateway.study.viewing import Viewing
-    from dicom_gateway.web.app import create_app
-    from dicom_gateway.web.server import WebServer
-    from dicom_gateway.web.services import DeviceServices, HealthServices, PageServices, Services
+    from dicom_gateway.web_role import WebRole
 
-    settings, decoder = gateway.settings, Decoder()
-    readiness = Readiness(gateway, context.draining.is_set)
-    viewing = Viewing(gateway.object_path)
-    services = Services(
-        orders=gateway.orders,
-        patients=gateway.patients,
-        studies=gateway.studies,
-        settlement=gateway.settlement,
-        templates=gateway.templates,
-        outbox=gateway.outbox,
-        messages=gateway.messages,
-        tokens=gateway.tokens,
-        users=gateway.users,
-        sessions=gateway.sessions,
-        page=PageServices(
-            practice=settings.gateway.practice,
-            is_secure=bool(settings.web.tls_key) or settings.web.behind_proxy,
-            version=gateway.changes.version,
-            badges=lambda: count_waiting(gateway.database),
-            viewing=viewing,
-            study_search=StudySearch(gateway.database),
-            board=gateway.board,
-            order_search=OrderSearch(gateway.database),
-            timelines=TimelineStore(gateway.database),
-            matches=gateway.matches,
-            unmatched=gateway.unmatched,
-            deliveries=DeliveryControl(gateway.database, clock, [pms.name for pms in settings.pms]),
-        ),
-        health=HealthServices(
-            gateway.figures,
-            gateway.device_traffic,
-            gateway.audit_reader,
-            lambda: machine_of(gateway),
-            lambda: settings_shown(gateway.settings),
-        ),
-        connections=services_of(gateway),
-        audit=gateway.audit,
-        devices=DeviceServices(
-            gateway.device_store,
-            gateway.admission,
-            lambda device: sheet_of(device, settings),
-            lambda device: _echo(device, settings),
-        ),
-        unknown_devices=gateway.unknown_devices,
-        observations=gateway.observations,
-        explain=lambda order, ae_title: gateway.explainer.explain(order, ae_title),
-        objects=gateway.objects,
-        delivered=gateway.delivered,
-        thumbnails=Thumbnails(decoder, gateway.object_path, gateway.objects.thumbnail_path),
-        zone=settings.zone(),
-        clock=clock,
-        readiness=readiness.components,
-        metrics=lambda: exposition(gauges(gateway)),
-        draining=context.draining.is_set,
-        public_url=gateway.public_url(),
-        version=__version__,
-    )
-    web = settings.web
-    tls = (web.tls_certificate, web.tls_key) if web.tls_certificate and web.tls_key else None
-    app = create_app(services)
-    threading.Thread(target=app.state.renderer.warm, name="warm", daemon=True).start()
-    server = WebServer(app, [context.sockets["web"]], tls, web.behind_proxy)
-    threading.Thread(target=_stop_when_draining, args=(context, server.stop), name="drain", daemon=True).start()
+    role = WebRole(gateway, context.sockets["web"], context.draining.is_set)
+    threading.Thread(target=_stop_when_draining, args=(context, role.stop), name="drain", daemon=True).start()
     log.info("ready")
-    server.run()
-    decoder.close()
-    viewing.close()
-
-
-def _echo(device: Device, settings: Settings) -> Echoed:
-    from dicom_gateway.device_echo import echo
-
-    return echo(device, settings)
+    role.run()
 
 
 def _stop_when_draining(context: RoleContext, stop: Callable[[], None]) -> None:
