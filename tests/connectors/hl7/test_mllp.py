@@ -285,7 +285,7 @@ def test_large_messages_at_once_are_bounded_and_small_ones_go_on(run: Callable[.
     for client in large:
         with suppress(ConnectionError):
             client.sendall(b"\x0bMSH|" + b"A" * (2_000_000))
-    wait_for(lambda: running.events["no room"])
+    wait_for(lambda: running.desk.refused)
     small = running.connect()
     small.sendall(framed(b"small"))
     assert answers(small) == [b"MSA|AA|small"]
