@@ -1,6 +1,7 @@
 """Into the page and out: first start, log-in, sessions, forms of other sites, what each role may call."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from dicom_gateway.core.local_time import SECOND
 from dicom_gateway.core.users import UserRole
 from dicom_gateway.storage.audit import Actor
 from dicom_gateway.storage.tokens import Role
+from dicom_gateway.web.pages.frame import mark_of
 from dicom_gateway.web.pages.permissions import PAGES
 
 PASSWORD = "correct horse 9"
@@ -115,12 +117,23 @@ def test_log_in_and_off(world: Any, port: int) -> None:
         page = client.get("/badges")
         assert page.status_code == 200
         assert client.post("/logout", data={}).status_code == 403
-        from dicom_gateway.web.pages.frame import mark_of
-
         secret = client.cookies["session"]
         assert client.post("/logout", data={"csrf": mark_of(secret)}).headers["location"] == "/login"
         client.cookies.set("session", secret, domain="127.0.0.1")
         assert client.get("/badges").headers["location"].startswith("/login")
+
+
+def test_by_https_the_cookie_is_secure_at_its_end_too(world: Any, serve: Any) -> None:
+    page = replace(world.services.page, is_secure=True)
+    world.services = replace(world.services, page=page)
+    port = serve()
+    secret = world.services.sessions.begin(world.user(), "127.0.0.1", "test")
+    headers = {"Cookie": f"__Host-session={secret}"}
+    with stranger(port, **headers) as client:
+        answer = client.post("/logout", data={"csrf": mark_of(secret)})
+    ended = [one for one in answer.headers.get_list("set-cookie") if one.startswith("__Host-session=")]
+    assert answer.status_code == 303
+    assert len(ended) == 1 and "Secure" in ended[0] and "Path=/" in ended[0] and "Max-Age=0" in ended[0]
 
 
 @pytest.mark.parametrize("following", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:1"])

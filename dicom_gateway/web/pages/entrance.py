@@ -4,14 +4,13 @@ The first administrator is made from this machine, or by whoever has the first t
 not be faster than the practice.
 """
 
-from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, Response
 
-from dicom_gateway.core.users import LONGEST_PASSWORD, UserRole
+from dicom_gateway.core.users import LONGEST_PASSWORD, UserRole, folded
 from dicom_gateway.errors import Conflict, InvalidDocument, InvalidValue
 from dicom_gateway.network import is_loopback
 from dicom_gateway.storage.audit import Actor
@@ -69,7 +68,7 @@ def set_up(request: Request, form: FormOfAnybody) -> Response:
     try:
         if needs_token:
             _check_token(services, form.text("token"))
-        password = _new_password(form)
+        password = new_password(form)
         actor = Actor(f"user {name}", peer_address(request.scope))
         user = services.users.create(name, UserRole.ADMINISTRATOR, password, actor, first=True)
     except (InvalidValue, InvalidDocument, Conflict) as error:
@@ -106,7 +105,7 @@ def log_in(request: Request, form: FormOfAnybody) -> Response:
     user = services.users.check(name, next(iter(form.values.get("password", ())), "")[:LONGEST_PASSWORD])
     if user is None:
         attempts.fail(name, address)
-        known = next((one.name for one in services.users.all() if one.name.casefold() == name.casefold()), UNKNOWN)
+        known = next((one.name for one in services.users.all() if folded(one.name) == folded(name)), UNKNOWN)
         services.audit.note(services.clock(), Actor(f"user {known}", address), "log-in failed", f"user {known}")
         refusal = _("This name and this password do not belong together.")
         return _shown(request, "login.html", 401, refusal=refusal, **values)
@@ -119,7 +118,10 @@ def log_out(visit: Visiting, form: Submitted) -> Response:
     """End the session."""
     visit.services.sessions.end(visit.session.id, visit.user, visit.actor)
     answer = visit.go(LOGIN, _("You are logged off."))
-    answer.delete_cookie(session_cookie(visit.services), path="/")
+    services = visit.services  # browsers take a __Host- cookie, its end too, only as secure
+    answer.delete_cookie(
+        session_cookie(services), "/", secure=services.page.is_secure, httponly=True, samesite="strict"
+    )
     return answer
 
 
@@ -142,15 +144,12 @@ def _check_token(services: Services, token: str) -> None:
         raise InvalidValue("is not the first token: it stands in the file admin.token of the data folder", "token")
 
 
-def _new_password(form: Form) -> str:
+def new_password(form: Form) -> str:
     """Return a password that was typed twice; raises InvalidValue."""
     first, second = (next(iter(form.values.get(name, ())), "") for name in ("password", "password_again"))
     if first != second:
         raise InvalidValue("is not the same as the first one", "password_again")
     return first
-
-
-new_password: Callable[[Form], str] = _new_password
 
 
 def _own_path(path: str) -> str:
